@@ -1,0 +1,1 @@
+"""What a Shem agent imports."""
