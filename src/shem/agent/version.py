@@ -1,0 +1,36 @@
+"""A component version, ready to run agents: compiled, linked, with its base image and its read-only files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shem.agent.schema import AgentType
+from shem.wasi.vfs import Tree
+from shem.wasm.component import Linked
+from shem.wasm.image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What all agents of one version share.
+
+    Attributes:
+        component: component id, a UUID as text.
+        component_name: its name in the environment.
+        number: 0, 1, 2 ...
+        linked: the compiled component with the host functions it imports.
+        image: the machine right after its agent types were discovered; every agent starts as a copy of it.
+        mounts: read-only trees of the agents' file system by path, ``/app`` and ``/python``.
+        environ: environment variables of the deployment; an agent's own override them.
+        agent_types: by type name.
+    """
+
+    component: str
+    component_name: str
+    number: int
+    linked: Linked
+    image: Image
+    mounts: Mapping[str, Tree]
+    environ: Mapping[str, str]
+    agent_types: Mapping[str, AgentType]
