@@ -18,6 +18,7 @@
         ├── StorageUnavailable 503  any other failure of the storage
         ├── DataDirectoryInUse 503  another server holds the data directory; says which
         ├── Overloaded        429   a queue is at its bound
+        ├── Starting          503   the server still recovers; repeat the request in a moment
         └── Stopping          503   the server is shutting down; repeat the request with the same idempotency key
 
 ``code`` is stable and machine-readable; ``status`` is the HTTP status that the REST interface answers with.
@@ -180,5 +181,13 @@ class Stopping(PlatformError):
     """The server is shutting down."""
 
     code = "stopping"
+    status = 503
+    retryable = True
+
+
+class Starting(PlatformError):
+    """The server recovers its agents and takes no work yet."""
+
+    code = "starting"
     status = 503
     retryable = True
