@@ -1,7 +1,8 @@
 """Errors as they cross the wire: RFC 9457 problem documents, both directions side by side.
 
-A problem document is ``{"type", "title", "status", "code", "detail", "hint", ...details}``. ``code`` decides which
-class the error has on the other side; a client that meets a code of a newer server falls back to the status.
+A problem document is ``{"type", "title", "status", "code", "detail", "hint", ...details}``.
+``code`` decides which class the error has on the other side; a client that meets the code of a newer server
+falls back to the status.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def retry_after_s(error: ShemError) -> int | None:
 def to_problem(error: ShemError) -> dict[str, Any]:
     """The problem document of an error.
 
-    A detail whose name is a member of RFC 9457 (an agent error's ``type``) appears with the prefix ``error_``.
+    A detail named as a member of RFC 9457 is (an agent error's ``type``) appears with the prefix ``error_``.
     """
     problem: dict[str, Any] = {
         "type": f"urn:shem:error:{error.code}",
@@ -55,7 +56,9 @@ def to_problem(error: ShemError) -> dict[str, Any]:
 def from_problem(problem: dict[str, Any], status: int) -> ShemError:
     """The error that a problem document describes; ``status`` is that of the answer that carried it."""
     details = {
-        _plain(name): value for name, value in problem.items() if name not in _RESERVED and isinstance(name, str)
+        _plain(name): value
+        for name, value in problem.items()
+        if name not in _RESERVED and isinstance(name, str)
     }
     message = str(problem.get("detail") or problem.get("title") or f"the server answered {status}")
     code = problem.get("code")

@@ -41,7 +41,7 @@ class AgentTypeView(msgspec.Struct, frozen=True):
 
 
 class VersionView(msgspec.Struct, frozen=True):
-    """One version. ``unchanged`` is true where a deployment was identical to the newest version and made no new one."""
+    """One version. ``unchanged`` where a deployment equalled the newest version and made no new one."""
 
     component: str
     component_id: str
@@ -74,7 +74,7 @@ class Invoked(msgspec.Struct, frozen=True):
 
 
 class AgentView(msgspec.Struct, frozen=True):
-    """One agent. ``created_at`` is RFC 3339 in UTC, ``oplog_size`` counts entries, ``pending`` queued invocations."""
+    """One agent. ``created_at`` is RFC 3339; ``oplog_size`` counts entries, ``pending`` invocations."""
 
     id: str
     type: str
@@ -99,7 +99,7 @@ class AgentPage(msgspec.Struct, frozen=True):
 
 
 class OplogItem(msgspec.Struct, frozen=True):
-    """One oplog entry for people: ``kind`` as in Golem's contract (``host-call``), ``at`` RFC 3339, ``detail`` JSON."""
+    """One oplog entry for people: ``kind`` as in Golem's contract (``host-call``), ``at`` RFC 3339."""
 
     index: int
     kind: str
