@@ -30,7 +30,7 @@ class Invocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def invoke(call: Call) -> Response:
-    """Queue the invocation and, in mode ``await``, wait for its result. A caller that hangs up changes nothing."""
+    """Queue an invocation and, in mode ``await``, wait for its result; it goes on if the caller hangs up."""
     key = idempotency_key(call)
     wanted = await call.json(Invocation)
     done = await call.rooms.executor.invoke(
