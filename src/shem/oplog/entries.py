@@ -1,11 +1,12 @@
 """What an oplog consists of: one frozen struct per case of ``oplog-entry`` in ``golem:api/oplog@1.5.0``.
 
-The tag of a struct is the number of its case in the contract, counted from 0, and is stored: it never changes. Entries
-that only Shem has take tags from 100 on. Fields are stored by position: new ones are added at the end, with a default.
+The tag of a struct is the number of its case in the contract, counted from 0, and is stored: it never
+changes. Entries that only Shem has take tags from 100 on. Fields are stored by position: new ones are added
+at the end, with a default.
 
-Every entry begins with ``at_ns``, the wall time at which it was made (ns since the Unix epoch). Oplog indices count
-from 1; 0 stands for "before the first entry". A payload is the bytes of a value as ``payload.encode`` makes them, or
-an ``External`` where they are in the blob store.
+Every entry begins with ``at_ns``, the wall time at which it was made (ns since the Unix epoch). Oplog indices
+count from 1; 0 stands for "before the first entry". A payload is the bytes of a value as ``payload.encode``
+makes them, or an ``External`` where they are in the blob store.
 """
 
 from __future__ import annotations
@@ -128,7 +129,8 @@ class Region(msgspec.Struct, frozen=True, array_like=True):
 class Span(msgspec.Struct, frozen=True, array_like=True):
     """One span of the trace that an invocation belongs to; an external one has nothing but its id.
 
-    ``linked`` is the position, in the list of lists of the same invocation, of the spans that this one is linked with.
+    ``linked`` is the position, in the list of lists of the same invocation, of the spans that this one is
+    linked with.
     """
 
     id: str
@@ -215,13 +217,13 @@ class HostCall(BaseEntry, frozen=True, tag=1):
 
 
 class AgentInvocationStarted(BaseEntry, frozen=True, tag=2):
-    """The guest is called; with the entries up to the next ``agent-invocation-finished`` this can be done again.
+    """The guest is called; with the entries up to the next ``agent-invocation-finished`` this is done again.
 
     Attributes:
         invocation: what is called.
         idempotency_key: the caller's, or one that was made for it.
         method: name of the method; empty for everything that is not a method.
-        input: payload of the argument: the data-value of an initialization or a method, the snapshot of a load.
+        input: payload of the argument: the data-value of an initialization or method, the snapshot of a load.
         version: the component version that runs it.
         principal: payload of the contract's ``principal``; None is ``anonymous``.
         trace: where it stands in a distributed trace.
@@ -331,7 +333,7 @@ class BeginRemoteWrite(BaseEntry, frozen=True, tag=12):
 
 
 class EndRemoteWrite(BaseEntry, frozen=True, tag=13):
-    """The remote write that began at index ``begin`` is done; its answer is the host call before this entry."""
+    """The remote write that began at index ``begin`` is done; the host call before this has its answer."""
 
     kind: ClassVar[str] = "end-remote-write"
 
