@@ -35,9 +35,9 @@ DEFAULT_URL = "http://127.0.0.1:8421"
 class Client:
     """A server, seen from outside, in one environment of one application. May be shared by threads.
 
-    Every method raises the errors of ``shem.errors`` that the server answers with, and ``Unreachable``,
-    ``TimedOut`` and ``UnexpectedAnswer`` of ``shem.client.errors``. Where the connection is lost, or the server is
-    busy or restarts, the request is repeated within the bounds of ``retry``.
+    Every method raises the errors of ``shem.errors`` that the server answers with, and those of
+    ``shem.client.errors``. Where the connection is lost, or the server is busy or restarts, the request is repeated
+    within the bounds of ``retry``.
 
     Args:
         url: where the server is.
@@ -133,7 +133,7 @@ class Client:
         Args:
             args: JSON-compatible values, by position or by name.
             key: idempotency key; without one each call of this method is an invocation of its own. All
-                attempts of one call have the same key, so it happens once however often the connection is lost.
+                attempts of one call have the same key, so it happens once, however many are made.
             trigger: return as soon as the invocation is durably queued, without its result.
         """
         body = {"method": method, "args": args, "mode": "trigger" if trigger else "await"}

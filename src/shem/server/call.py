@@ -10,7 +10,7 @@ import msgspec
 from starlette.types import Receive, Scope
 
 from shem.errors import BadInput, TooLarge
-from shem.registry.views import Environment
+from shem.registry.environment import Environment
 from shem.server.lifecycle import Lifecycle
 from shem.server.rooms import Executor, Registry
 
@@ -119,8 +119,9 @@ def read_json(data: bytes, kind: type[Body]) -> Body:
         reason, path = _split(error)
         raise BadInput(f"the body does not fit: {reason} at {path}", path=path) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        reason = str(error) if "byte" in str(error) else f"{error} (byte {len(data)})"
         raise BadInput(
-            f"the body is not JSON: {error}", hint="Send a JSON object in UTF-8 as the body."
+            f"the body is not JSON: {reason}", hint="Send a JSON object in UTF-8 as the body."
         ) from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
-from shem.registry.views import Environment
+from shem.registry.environment import Environment
 from shem.views import (
     AgentPage,
     AgentTypeView,

@@ -33,8 +33,8 @@ log = structlog.get_logger("shem.server")
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8421
 
-GRACE_S = 10
-"""How long running invocations may take to finish after a signal; process managers kill after 10 to 90 s."""
+DRAIN_S = 12
+"""How long answers may take to go out after a signal: the executor's grace for guests, and a little."""
 
 KEEP_ALIVE_S = 75
 """Longer than the idle timeout of common connection pools and proxies (60 s), so that they close first."""
@@ -53,7 +53,6 @@ def run_server(
     *,
     open_house: Callable[[Path], House],
     beside: Beside | None = None,
-    grace_s: int = GRACE_S,
 ) -> None:
     """Serve the data directory until a signal ends it.
 
@@ -61,7 +60,6 @@ def run_server(
         data: made when it does not exist.
         port: 0 takes a free one; the address that it became is announced on stderr.
         open_house: locks and opens the data directory.
-        grace_s: how long running invocations may take to finish.
 
     Raises:
         DataDirectoryInUse: another server holds ``data``.
@@ -84,7 +82,7 @@ def run_server(
             date_header=False,
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=grace_s,
+            timeout_graceful_shutdown=DRAIN_S,
         )
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
             runner.run(_serve(house, _Server(config), listener, lifecycle, data, beside))
@@ -133,41 +131,46 @@ async def _serve(
     data: Path,
     beside: Beside | None,
 ) -> None:
-    _stop_on_signals(server, lifecycle)
+    ended = _end_on_signals()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        await _while_serving(serving, house.executor.start())
-        if not serving.done():
+        await _unless(ended, house.executor.start())
+        if not ended.is_set():
             lifecycle.recovered()
             url = address(listener)
             print(f"shem listening on {url} (data: {data})", file=sys.stderr, flush=True)
             if beside is not None:
-                await _while_serving(serving, beside(url))
-            await asyncio.shield(serving)
+                await _unless(ended, beside(url))
+            await _unless(ended, asyncio.shield(serving))
     finally:
         lifecycle.stop()
         server.should_exit = True
-        await serving
-        await house.executor.stop()
+        # At the same time: requests end because the executor answers them, not because the server waits.
+        await asyncio.gather(serving, house.executor.stop())
 
 
-async def _while_serving(serving: asyncio.Task[None], work: Awaitable[None]) -> None:
-    """Wait for ``work``, but no longer than the server serves; raises what ``work`` raises."""
+async def _unless(ended: asyncio.Event, work: Awaitable[None]) -> None:
+    """Wait for ``work`` or until the process is told to end; raises what ``work`` raises."""
     task = asyncio.ensure_future(work)
-    await asyncio.wait({serving, task}, return_when=asyncio.FIRST_COMPLETED)
+    signalled = asyncio.create_task(ended.wait())
+    await asyncio.wait({task, signalled}, return_when=asyncio.FIRST_COMPLETED)
     task.cancel()
+    signalled.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
 
 
-def _stop_on_signals(server: _Server, lifecycle: Lifecycle) -> None:
-    def stop(signum: int) -> None:
-        if server.should_exit:
+def _end_on_signals() -> asyncio.Event:
+    """An event that the first SIGTERM or SIGINT sets; the second ends the process."""
+    ended = asyncio.Event()
+
+    def end(signum: int) -> None:
+        if ended.is_set():
             os._exit(128 + signum)
         log.info("stopping", signal=signal.Signals(signum).name)
-        lifecycle.stop()
-        server.should_exit = True
+        ended.set()
 
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop, signum)
+        loop.add_signal_handler(signum, end, signum)
+    return ended
