@@ -1,17 +1,5 @@
-"""What only the registry and those above it know; what everyone sees is in ``shem.views``."""
+"""See ``shem.registry.environment``."""
 
-from __future__ import annotations
+from shem.registry.environment import Environment
 
-import msgspec
-
-from shem.views import AgentTypeView, ComponentView, MethodView, ParameterView, VersionView
-
-__all__ = ["AgentTypeView", "ComponentView", "Environment", "MethodView", "ParameterView", "VersionView"]
-
-
-class Environment(msgspec.Struct, frozen=True):
-    """Where names are unique: one environment of one application. ``key`` is its row in the storage."""
-
-    key: int
-    app: str
-    name: str
+__all__ = ["Environment"]

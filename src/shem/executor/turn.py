@@ -1,0 +1,235 @@
+"""One turn of one agent: from an invocation to the operations that make its outcome durable.
+
+A turn runs on a worker thread. It wakes the agent if it is asleep (base image, then replay), calls the guest, and gathers
+what has to be written. It writes nothing itself but through ``flush`` when an invocation records more than fits in
+memory: so a crash at any moment of a turn leaves either nothing of it, or a begun invocation that recovery ends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from shem.agent.execution import Agent, Execution, Finished, Surroundings
+from shem.agent.version import Version
+from shem.clock import Clock
+from shem.errors import InvocationFailed
+from shem.executor.active import ActiveAgent, Work
+from shem.executor.history import History
+from shem.oplog import codec
+from shem.oplog.entries import AgentMode, Error, ErrorKind
+from shem.storage.protocol import (
+    AgentRow,
+    AppendOplog,
+    BlobStore,
+    DeleteAgent,
+    Op,
+    PutAgent,
+    PutResult,
+    SetStatus,
+    Storage,
+    TakeInbox,
+)
+from shem.views import Invoked
+from shem.wasm.errors import Trap
+
+
+@dataclass(slots=True)
+class Turned:
+    """What came of a turn: ``ops`` to commit, then the ``answer`` or the ``error`` for the caller.
+
+    ``row`` is the agent's new row where the turn created it; ``drop`` says that the machine is of no use any more.
+    """
+
+    ops: list[Op] = field(default_factory=list)
+    answer: Invoked | None = None
+    error: BaseException | None = None
+    row: AgentRow | None = None
+    drop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Takes turns; shared by all agents.
+
+    Args:
+        versions: (component id, number) to a version ready to run; may take long the first time.
+    """
+
+    storage: Storage
+    blobs: BlobStore
+    clock: Clock
+    entropy: Callable[[int], bytes]
+    wait: Callable[[threading.Event, int], None]
+    versions: Callable[[str, int], Version]
+    history: History
+
+    def take(self, agent: ActiveAgent, work: Work) -> Turned:
+        """Run ``work``. Never raises: what went wrong is in the result."""
+        turn = _Turn(self, agent, work)
+        try:
+            turn.run()
+        except BaseException as error:  # noqa: BLE001 -- it belongs to the caller of this one invocation
+            turn.fail(error)
+        return turn.turned
+
+
+class _Turn:
+    def __init__(self, turns: Turns, agent: ActiveAgent, work: Work) -> None:
+        self.turns, self.agent, self.work = turns, agent, work
+        self.turned = Turned()
+        self.new_row: AgentRow | None = None  # made in this turn, not in the storage yet
+        self.flushed = False  # a part of this turn is durable already
+
+    def run(self) -> None:
+        agent, work, turned = self.agent, self.work, self.turned
+        if agent.row is not None and agent.row.status == "failed":
+            raise self.turns.history.failure(agent.row)
+        if work.given and agent.row is not None:
+            ended = self.turns.storage.result(agent.row.agent, work.key)
+            if ended is not None:
+                self._answer(*self.turns.history.ended(agent.row, work.key, work.method, ended))
+                return
+        if agent.execution is None:
+            completed = self._wake()
+            if completed is not None:
+                self._keep(completed)
+                if completed.key == work.key:
+                    self._answer(completed.index, completed.result)
+                    return
+        execution = agent.execution
+        assert execution is not None, "waking an agent gives it an execution or raises"
+        if work.method:
+            finished = execution.invoke(work.key, work.method, work.arguments)
+            self._keep(finished)
+            self._answer(finished.index, finished.result)
+        else:
+            turned.answer = Invoked(None, agent.name, work.key, None, agent.version)
+        self._gather(execution)
+
+    def fail(self, error: BaseException) -> None:
+        """The turn ended with an exception: the machine's state is unknown, the oplog's is not."""
+        turned, execution = self.turned, self.agent.execution
+        turned.ops.clear()
+        turned.answer, turned.error, turned.drop, turned.row = None, error, True, None
+        if self.new_row is not None and self.flushed and not isinstance(error, Trap):
+            turned.ops.append(DeleteAgent(self.new_row.agent))  # its constructor refused: it has never been
+        if not isinstance(error, Trap):
+            return
+        stderr = execution.stderr_tail() if execution is not None else ""
+        turned.error = InvocationFailed(
+            f"{self.work.method or 'the constructor'} of {self.agent.name} trapped: {error.message}",
+            hint="The agent has failed; its history is kept. Look at its oplog, or delete it.",
+            cause=error.kind,
+            stderr=stderr,
+        )
+        if execution is None or (self.new_row is not None and not self.flushed):
+            return  # an agent whose constructor crashed has never been
+        journal = execution.journal
+        journal.append(
+            Error(
+                at_ns=execution.recorder.stamp(),
+                error=_error_kind(error),
+                message="\n".join([error.message, *error.backtrace]),
+                retry_from=journal.end,
+                stderr=stderr,
+            )
+        )
+        self._gather(execution, status="failed")
+        turned.ops.append(TakeInbox(execution.agent.key, self.work.key))
+
+    def _wake(self) -> Finished | None:
+        """Bring the agent into memory; the invocation that recovery carried to its end, if there was one."""
+        agent, turns = self.agent, self.turns
+        version = turns.versions(agent.component, agent.version)
+        surroundings = Surroundings(turns.clock, turns.entropy, turns.blobs, turns.wait, self._flush)
+        if agent.row is None:
+            return self._create(version, surroundings)
+        key = agent.row.agent
+        end = turns.storage.oplog_end(key)
+        execution = Execution(version, self._identity(key), turns.history.entries(key), end, surroundings)
+        agent.execution = execution
+        return execution.recover()
+
+    def _create(self, version: Version, surroundings: Surroundings) -> None:
+        agent, turns = self.agent, self.turns
+        key = turns.storage.next_agent()
+        agent.execution = execution = Execution(version, self._identity(key), (), 0, surroundings)
+        self.new_row = AgentRow(
+            agent=key,
+            environment=agent.environment,
+            component=agent.component,
+            type=agent.type,
+            name=agent.name,
+            mode="durable",
+            version=agent.version,
+            status="idle",
+            created_at_ns=turns.clock.wall_ns(),
+            env=codec.encode_env(agent.env),
+        )
+        tag, refusal = execution.create()
+        if tag == "err":
+            raise turns.history.agent_error(agent, "", refusal)
+
+    def _identity(self, key: int) -> Agent:
+        agent = self.agent
+        return Agent(
+            key, agent.environment, agent.type, agent.name, AgentMode.DURABLE, agent.parameters, agent.env
+        )
+
+    def _keep(self, finished: Finished) -> None:
+        """An invocation has ended: its result will be found by its key, and it leaves the inbox."""
+        assert self.agent.execution is not None
+        key = self.agent.execution.agent.key
+        self.turned.ops.append(PutResult(key, finished.key, finished.index))
+        self.turned.ops.append(TakeInbox(key, finished.key))
+
+    def _answer(self, index: int, result: tuple[str, Any]) -> None:
+        agent, work, turned = self.agent, self.work, self.turned
+        tag, value = result
+        if tag == "err":
+            turned.error = self.turns.history.agent_error(agent, work.method, value)
+            return
+        shown = self.turns.history.shown(agent, work.method, value)
+        turned.answer = Invoked(shown, agent.name, work.key, index, agent.version)
+
+    def _gather(self, execution: Execution, status: str = "idle") -> None:
+        """Put everything that is not durable yet in front of the other operations, the new agent first."""
+        start, entries = execution.journal.drain()
+        key = execution.agent.key
+        first: list[Op] = []
+        if self.new_row is not None and not self.flushed:
+            first.append(PutAgent(self.new_row))
+        if entries:
+            first.append(AppendOplog(key, start, [codec.encode(entry) for entry in entries]))
+        row = self.new_row or self.agent.row
+        assert row is not None, "an agent that is awake has a row"
+        if self.flushed or row.status != status:
+            first.append(SetStatus(key, status))
+            row = msgspec.structs.replace(row, status=status)
+        self.turned.ops[:0] = first
+        self.turned.row = row
+
+    def _flush(self, execution: Execution) -> None:
+        """Make what an invocation has recorded so far durable; the agent is ``running`` until its end is, too."""
+        start, entries = execution.journal.drain()
+        key = execution.agent.key
+        if self.new_row is not None and not self.flushed:
+            begin: Op = PutAgent(msgspec.structs.replace(self.new_row, status="running"))
+        else:
+            begin = SetStatus(key, "running")
+        self.turns.storage.commit(
+            [begin, AppendOplog(key, start, [codec.encode(entry) for entry in entries])]
+        )
+        self.flushed = True
+
+
+def _error_kind(trap: Trap) -> ErrorKind:
+    return {
+        "stack-overflow": ErrorKind.STACK_OVERFLOW,
+        "out-of-memory": ErrorKind.OUT_OF_MEMORY,
+    }.get(trap.kind, ErrorKind.DETERMINISTIC_TRAP)
