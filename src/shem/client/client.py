@@ -23,11 +23,15 @@ from shem.views import (
     AgentView,
     ComponentView,
     Invoked,
+    OplogItem,
     OplogPage,
     VersionView,
 )
 
 T = TypeVar("T")
+
+PAGE_ENTRIES = 500
+"""Oplog entries fetched at a time; the server gives at most 1,000."""
 
 DEFAULT_URL = "http://127.0.0.1:8421"
 
@@ -36,8 +40,8 @@ class Client:
     """A server, seen from outside, in one environment of one application. May be shared by threads.
 
     Every method raises the errors of ``shem.errors`` that the server answers with, and those of
-    ``shem.client.errors``. Where the connection is lost, or the server is busy or restarts, the request is repeated
-    within the bounds of ``retry``.
+    ``shem.client.errors``. Where the connection is lost, or the server is busy or restarts, the request is
+    repeated within the bounds of ``retry``.
 
     Args:
         url: where the server is.
@@ -189,6 +193,16 @@ class Client:
     def delete(self, agent: str) -> None:
         """Delete an agent with everything that belongs to it. Raises ``NotFound``."""
         self._transport.request("DELETE", self._agent(agent), repeatable=True)
+
+    def history(self, agent: str, *, start: int = 1, count: int | None = None) -> Iterator[OplogItem]:
+        """At most ``count`` entries from oplog index ``start`` on, fetched a page at a time."""
+        following: int | None = start
+        left = count
+        while following is not None and left != 0:
+            page = self.oplog(agent, start=following, count=min(left or PAGE_ENTRIES, PAGE_ENTRIES))
+            yield from page.entries
+            left = None if left is None else left - len(page.entries)
+            following = page.next if page.entries else None
 
     def oplog(self, agent: str, *, start: int = 1, count: int = 100) -> OplogPage:
         """Entries from oplog index ``start`` on."""

@@ -1,0 +1,51 @@
+"""Deploying a directory again and again: what ``shem dev`` does next to the server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from watchfiles import DefaultFilter, awatch
+
+from shem.cli.application import deploy_directory, outcome
+from shem.cli.failure import report
+from shem.cli.output import note, print_json
+from shem.cli.usage import describe
+from shem.client import Client
+from shem.errors import ShemError
+
+SETTLE_MS = 100
+"""Editors write a file in several steps; what comes within this time is one change."""
+
+
+async def follow(to: Client, directory: Path, state: Path, json: bool) -> None:
+    """Deploy ``directory`` now and after each change, until cancelled; ``state`` is not watched."""
+    changes = awatch(
+        directory, watch_filter=DefaultFilter(ignore_paths=[state]), step=SETTLE_MS, debounce=10 * SETTLE_MS
+    )
+    await deploy_at_each(changes, to, directory, json)
+
+
+async def deploy_at_each(changes: AsyncIterator[object], to: Client, directory: Path, json: bool) -> None:
+    """Deploy now, and once for each of ``changes``."""
+    await asyncio.to_thread(deploy_once, to, directory, json)
+    async for _ in changes:
+        await asyncio.to_thread(deploy_once, to, directory, json)
+
+
+def deploy_once(to: Client, directory: Path, json: bool) -> None:
+    """One deployment; a refusal is told on stderr, and the version before it stays."""
+    try:
+        version = deploy_directory(to, directory)
+    except ShemError as error:
+        report(error)
+        note("waiting for a change; the version before stays")
+        return
+    if json:
+        print_json(version)
+    note(outcome(version))
+    if not version.unchanged:
+        for agent_type in version.agent_types:
+            for line in describe(agent_type):
+                note(line)

@@ -1,0 +1,73 @@
+"""The command line: every command in one tree, and one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from shem import __version__
+from shem.cli import agent, agent_type, application, completion, component, dev, server
+from shem.cli.failure import INTERRUPTED, report, report_usage
+from shem.errors import ShemError
+
+app = typer.Typer(
+    name="shem",
+    help="Durable agents: programs whose memory, files and progress survive crashes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("new")(application.new)
+app.command("build")(application.build)
+app.command("deploy")(application.deploy)
+app.command("dev")(dev.dev)
+app.command("completion")(completion.completion)
+app.add_typer(server.app, name="server")
+app.add_typer(agent.app, name="agent")
+app.add_typer(component.app, name="component")
+app.add_typer(agent_type.app, name="agent-type")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"shem {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options that stand before any command."""
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; the exit code. Errors are told on stderr."""
+    if "_SHEM_COMPLETE" in os.environ:
+        completion.prepare()
+    try:
+        code = app(arguments, prog_name="shem", standalone_mode=False)
+    except ShemError as error:
+        return report(error)
+    except typer.Abort:
+        return INTERRUPTED
+    except typer.TyperException as error:
+        return report_usage(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """The ``shem`` script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

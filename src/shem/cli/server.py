@@ -1,0 +1,24 @@
+"""``shem server``: the server process."""
+
+from __future__ import annotations
+
+import typer
+
+from shem.cli.options import Data, Host, Port
+from shem.cli.settings import data_directory
+
+app = typer.Typer(help="Run a server.", no_args_is_help=True)
+
+
+@app.callback()
+def server() -> None:
+    """Run a server."""
+
+
+@app.command()
+def run(data: Data = None, host: Host = "127.0.0.1", port: Port = 8421) -> None:
+    """Run a server on this machine until a signal ends it."""
+    from shem.server.compose import open_house
+    from shem.server.run import run_server
+
+    run_server(data_directory(data), host, port, open_house=open_house)
