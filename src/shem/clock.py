@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -24,3 +25,9 @@ class SystemClock:
 
     def monotonic_ns(self) -> int:
         return time.monotonic_ns()
+
+
+def rfc3339(at_ns: int) -> str:
+    """A wall time (ns since the epoch) for people: RFC 3339 in UTC, to the microsecond."""
+    at = datetime.fromtimestamp(at_ns // 1_000_000_000, UTC).replace(microsecond=at_ns // 1_000 % 1_000_000)
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")

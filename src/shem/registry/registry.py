@@ -12,19 +12,19 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
 from shem.agent import identity
+from shem.agent.contract import dump_agent_types, load_agent_types, read_agent_types
 from shem.agent.schema import AgentType
 from shem.agent.version import Version
-from shem.clock import Clock
+from shem.clock import Clock, rfc3339
 from shem.errors import BadInput, Conflict, NotFound
 from shem.golem.guest import DataValue
 from shem.registry.artifacts import Artifacts
 from shem.registry.environment import Environment
+from shem.registry.show import type_view
 from shem.registry.versions import Recipe, Versions
 from shem.storage.protocol import AgentRow, ComponentRow, PutComponent, PutVersion, Storage, VersionRow
 from shem.views import AgentTypeView, ComponentView, VersionView
@@ -141,7 +141,7 @@ class Registry:
             created_at_ns = self._clock.wall_ns()
             say("preparing the base image")
             discovered = self._versions.discover(recipe, created_at_ns, say)
-            types = {t.name: t for t in map(AgentType.from_value, discovered)}
+            types = {t.name: t for t in read_agent_types(discovered)}
             self._check_types(env, name, types)
             new = component is None
             if component is None:
@@ -154,7 +154,7 @@ class Registry:
                 wasm=recipe.wasm,
                 files=recipe.files,
                 manifest=msgspec.json.encode(recipe),
-                agent_types=msgspec.json.encode([t.to_stored() for t in types.values()]),
+                agent_types=dump_agent_types(types.values()),
                 created_at_ns=created_at_ns,
             )
             self._storage.commit([*([PutComponent(component.row)] if new else []), PutVersion(row)])
@@ -203,11 +203,11 @@ class Registry:
     async def agent_types(self, env: Environment) -> list[AgentTypeView]:
         """The agent types that an environment's newest versions define, by name."""
         types = self._catalog(env).types
-        return [self._type_view(env, *types[name]) for name in sorted(types)]
+        return [self._type_view(*types[name]) for name in sorted(types)]
 
     async def agent_type(self, env: Environment, type_name: str) -> AgentTypeView:
         """Raises ``NotFound``."""
-        return self._type_view(env, *self._current(env, type_name))
+        return self._type_view(*self._current(env, type_name))
 
     def component_name(self, component: str) -> str:
         """The name of a component by its id."""
@@ -279,22 +279,16 @@ class Registry:
             created_at=rfc3339(row.created_at_ns),
             wasm=row.wasm,
             files=row.files,
-            agent_types=[types[name].view(component.name, row.version) for name in sorted(types)],
+            agent_types=[type_view(types[name], component.name, row.version) for name in sorted(types)],
             unchanged=unchanged,
         )
 
-    def _type_view(self, env: Environment, component: str, version: int, agent_type: AgentType) -> AgentTypeView:
-        return agent_type.view(self.component_name(component), version)
-
-
-def rfc3339(at_ns: int) -> str:
-    """A wall time (ns since the epoch) for people: UTC, to the microsecond."""
-    return datetime.fromtimestamp(at_ns / 1e9, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    def _type_view(self, component: str, version: int, agent_type: AgentType) -> AgentTypeView:
+        return type_view(agent_type, self.component_name(component), version)
 
 
 def _stored_types(row: VersionRow) -> dict[str, AgentType]:
-    stored: list[Any] = msgspec.json.decode(row.agent_types)
-    return {t.name: t for t in map(AgentType.from_stored, stored)}
+    return {t.name: t for t in load_agent_types(row.agent_types)}
 
 
 def _silent(line: str) -> None: ...
