@@ -288,7 +288,7 @@ class ExportDeclarator:
     desc: ExternDesc
 
 
-Body: TypeAlias = (
+Plain: TypeAlias = (
     ModuleDef
     | CoreInstantiateDef
     | CoreBundleDef
@@ -302,10 +302,10 @@ Body: TypeAlias = (
     | LiftDef
     | LowerDef
     | ResourceFunctionDef
-    | StartDef
-    | ImportDef
-    | ExportDef
 )
+"""Definitions that do nothing but add one item to an index space."""
+
+Body: TypeAlias = Plain | ImportDef | ExportDef | StartDef
 
 Declarator: TypeAlias = CoreTypeDef | TypeDef | ExportAlias | OuterAlias | ImportDef | ExportDeclarator
 

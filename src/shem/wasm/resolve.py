@@ -109,13 +109,11 @@ class TypeResolver:
                 return self._made(OptionType(part.type), [part])
             case d.VariantDef(cases):
                 payloads = [(name, self._maybe(ref)) for name, ref in cases]
-                type_ = VariantType(tuple((name, part and part.type) for name, part in payloads))
+                type_ = VariantType(tuple((name, _type(part)) for name, part in payloads))
                 return self._made(type_, [part for _, part in payloads if part], own=1 + len(cases))
             case d.ResultDef(ok, err):
                 good, bad = self._maybe(ok), self._maybe(err)
-                return self._made(
-                    ResultType(good and good.type, bad and bad.type), [p for p in (good, bad) if p]
-                )
+                return self._made(ResultType(_type(good), _type(bad)), [p for p in (good, bad) if p])
 
     def func_type(self, body: d.FuncDef) -> ResolvedFunc:
         params = [(name, self._ref(ref)) for name, ref in body.params]
@@ -124,7 +122,7 @@ class TypeResolver:
             raise self.error("a function cannot return a borrowed handle")
         size = 1 + sum(part.size for _, part in params) + (result.size if result else 0)
         self._check(size, 1)
-        type_ = FuncType(tuple((name, part.type) for name, part in params), result and result.type)
+        type_ = FuncType(tuple((name, part.type) for name, part in params), _type(result))
         pointers = any(part.pointers for _, part in params)
         return ResolvedFunc(type_, size, pointers, result is not None and result.pointers)
 
@@ -152,3 +150,7 @@ class TypeResolver:
 
 def _types(parts: list[ResolvedType]) -> tuple[ValType, ...]:
     return tuple(part.type for part in parts)
+
+
+def _type(part: ResolvedType | None) -> ValType | None:
+    return None if part is None else part.type
