@@ -1,0 +1,245 @@
+"""The exports of the Python runtime component: ``golem:agent/guest``, ``save-snapshot`` and ``load-snapshot``.
+
+Imported in a guest only, where componentize-py provides the generated bindings. An exception that left an export
+would be a trap and end the agent, so every export whose type has an error case catches everything, also
+``SystemExit`` and ``KeyboardInterrupt``: an agent is never more than one bad method call from its next good one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from componentize_py_types import Err
+from wit_world import exports
+from wit_world.imports import common, environment, host, types
+
+from shem_sdk import snapshot
+from shem_sdk.application import Application
+from shem_sdk.calls import Call
+from shem_sdk.definition import Definition, Operation
+from shem_sdk.failure import Failure, failure_of
+from shem_sdk.fresh import set_environment
+from shem_sdk.loop import Loop
+from shem_sdk.schema import input_schema, output_schema
+from shem_sdk.values import Mismatch
+
+AGENT_MODULES_VARIABLE = "SHEM_AGENTS"
+"""Names, separated by commas, of the modules that define agents; set by the host."""
+
+
+@dataclass(slots=True)
+class Living:
+    """The agent of this guest: there is one at most."""
+
+    definition: Definition
+    instance: Any
+    calls: dict[str, tuple[Call, Callable[..., Any]]]
+
+
+_application = Application()
+_loop: Loop | None = None
+_living: Living | None = None
+
+
+class Guest(exports.Guest):  # type: ignore[misc]  # generated inside the guest, unknown on the host
+    """``golem:agent/guest@1.5.0``."""
+
+    def discover_agent_types(self) -> list[Any]:
+        try:
+            _load()
+            return [_agent_type(definition) for definition in _application.definitions.values()]
+        except BaseException as error:
+            raise Err(_custom_error(failure_of(error))) from None
+        finally:
+            _flush()
+
+    def initialize(self, agent_type: str, input: Any, principal: Any) -> None:
+        try:
+            _load()
+            definition = _application.definitions.get(agent_type)
+            if definition is None:
+                known = ", ".join(_application.definitions)
+                raise Err(
+                    common.AgentError_InvalidType(f"unknown agent type {agent_type!r}; there is: {known}")
+                )
+            _application.freshness.renew()
+            _construct(definition, input)
+        except BaseException as error:
+            raise Err(_agent_error(error)) from None
+        finally:
+            _flush()
+
+    def invoke(self, method_name: str, input: Any, principal: Any) -> Any:
+        try:
+            return _invoke(method_name, input)
+        except BaseException as error:
+            raise Err(_agent_error(error)) from None
+        finally:
+            _flush()
+
+    def get_definition(self) -> Any:
+        return _agent_type(_the_living().definition)
+
+
+class SaveSnapshot(exports.SaveSnapshot):  # type: ignore[misc]  # generated inside the guest, unknown on the host
+    """``golem:api/save-snapshot@1.5.0``; it has no error case, so what fails here is a trap, told on stderr."""
+
+    def save(self) -> Any:
+        living = _the_living()
+        try:
+            return host.Snapshot(snapshot.save(living.definition.name, living.instance), snapshot.MIME_TYPE)
+        except BaseException:
+            traceback.print_exc()
+            raise
+        finally:
+            _flush()
+
+
+class LoadSnapshot(exports.LoadSnapshot):  # type: ignore[misc]  # generated inside the guest, unknown on the host
+    """``golem:api/load-snapshot@1.5.0``."""
+
+    def load(self, snapshot: Any) -> None:
+        try:
+            _load_snapshot(snapshot.payload)
+        except BaseException as error:
+            failure = failure_of(error)
+            raise Err(f"{failure.type}: {failure.message}") from None
+        finally:
+            _flush()
+
+
+def _load() -> None:
+    set_environment(environment.get_environment())
+    _application.load(os.environ.get(AGENT_MODULES_VARIABLE, "").split(","))
+
+
+def _construct(definition: Definition, input: Any) -> None:
+    call = Call(types, definition, definition.constructor)
+    positional, by_name = call.arguments(input)
+    _bring_to_life(definition, definition.python(*positional, **by_name))
+
+
+def _load_snapshot(payload: bytes) -> None:
+    _load()
+    name = snapshot.type_name_of(payload)
+    definition = _application.definitions.get(name)
+    if definition is None:
+        raise snapshot.SnapshotRefused(f"this version has no agent type {name!r}")
+    _application.freshness.renew()
+    _bring_to_life(definition, snapshot.load(definition.python, payload))
+
+
+def _bring_to_life(definition: Definition, instance: Any) -> None:
+    global _living
+    calls = {
+        operation.name: (Call(types, definition, operation), getattr(instance, operation.name))
+        for operation in definition.methods
+    }
+    _living = Living(definition, instance, calls)
+
+
+def _the_living() -> Living:
+    if _living is None:
+        raise RuntimeError("the agent was not initialized")
+    return _living
+
+
+def _invoke(method_name: str, input: Any) -> Any:
+    living = _the_living()
+    found = living.calls.get(method_name)
+    if found is None:
+        known = ", ".join(living.calls)
+        message = f"{living.definition.name} has no method {method_name!r}; there is: {known}"
+        raise Err(common.AgentError_InvalidMethod(message))
+    call, function = found
+    return call.run(function, input, _finish)
+
+
+def _finish(coroutine: Any) -> Any:
+    global _loop
+    if _loop is None:
+        _loop = Loop()
+    return _loop.finish(coroutine)
+
+
+def _flush() -> None:
+    """What was printed belongs to this call; a closed stream is the user's own doing and no failure."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            continue
+
+
+def _agent_error(error: BaseException) -> Any:
+    if isinstance(error, Err):
+        return error.value
+    if isinstance(error, Mismatch):
+        return common.AgentError_InvalidInput(str(error))
+    return _custom_error(failure_of(error))
+
+
+def _custom_error(failure: Failure) -> Any:
+    """The record {type, message, traceback, file: option<string>, line: option<u32>}."""
+    text, option, name = types.WitNode_PrimString, types.WitNode_OptionValue, types.NamedWitTypeNode
+    value = types.WitValue(
+        [
+            types.WitNode_RecordValue([1, 2, 3, 4, 5]),
+            text(failure.type),
+            text(failure.message),
+            text(failure.traceback),
+            option(None if failure.file is None else 6),
+            option(None if failure.line is None else 7),
+            text(failure.file or ""),
+            types.WitNode_PrimU32(failure.line or 0),
+        ]
+    )
+    fields = [("type", 1), ("message", 1), ("traceback", 1), ("file", 2), ("line", 3)]
+    typ = types.WitType(
+        [
+            name("exception", None, types.WitTypeNode_RecordType(fields)),
+            name(None, None, types.WitTypeNode_PrimStringType()),
+            name(None, None, types.WitTypeNode_OptionType(1)),
+            name(None, None, types.WitTypeNode_OptionType(4)),
+            name(None, None, types.WitTypeNode_PrimU32Type()),
+        ]
+    )
+    return common.AgentError_CustomError(types.ValueAndType(value, typ))
+
+
+def _agent_type(definition: Definition) -> Any:
+    constructor = definition.constructor
+    mode = common.AgentMode.DURABLE if definition.mode == "durable" else common.AgentMode.EPHEMERAL
+    return common.AgentType(
+        type_name=definition.name,
+        description=definition.description,
+        source_language="python",
+        constructor=common.AgentConstructor(
+            name=None,
+            description=constructor.description,
+            prompt_hint=None,
+            input_schema=input_schema(types, constructor.parameters),
+        ),
+        methods=[_agent_method(method) for method in definition.methods],
+        dependencies=[],
+        mode=mode,
+        http_mount=None,
+        snapshotting=common.Snapshotting_Disabled(),
+        config=[],
+    )
+
+
+def _agent_method(method: Operation) -> Any:
+    return common.AgentMethod(
+        name=method.name,
+        description=method.description,
+        http_endpoint=[],
+        prompt_hint=None,
+        input_schema=input_schema(types, method.parameters),
+        output_schema=output_schema(types, method.result),
+    )
