@@ -1,0 +1,32 @@
+"""The agent's virtual file system: all in memory, deterministic, bounded, and without a way to the host's own
+files.
+
+``/`` belongs to the agent and is writable. Mounts (``/app``, ``/python``) are trees that all agents of a
+version share and none can change. Nothing here knows of WebAssembly or WASI; ``wasi/filesystem.py`` puts the
+interface on top.
+
+- ``errors``      what an operation can be refused with
+- ``nodes``       files, directories and symbolic links
+- ``tree``        a read-only tree out of a zip file
+- ``paths``       the one place where a path becomes a node
+- ``filesystem``  the operations
+- ``image``       the agent's own nodes as plain data, and back
+"""
+
+from shem.wasi.vfs.errors import ErrorCode, FsError
+from shem.wasi.vfs.filesystem import FileSystem, Quota
+from shem.wasi.vfs.nodes import DirectoryNode, FileNode, Kind, Node, SymlinkNode
+from shem.wasi.vfs.tree import Tree
+
+__all__ = [
+    "DirectoryNode",
+    "ErrorCode",
+    "FileNode",
+    "FileSystem",
+    "FsError",
+    "Kind",
+    "Node",
+    "Quota",
+    "SymlinkNode",
+    "Tree",
+]

@@ -1,0 +1,451 @@
+"""The operations of a file system, over nodes in memory.
+
+Every operation is refused as a whole or done as a whole: it finds and checks everything first, then changes.
+The order of the checks is Linux's wherever POSIX leaves it open, because that is what programs were written
+against; the tests compare with a real directory.
+
+Nothing is read from the machine: times come from the injected ``now_ns``, inode numbers count up, directories
+are listed in name order. So the same operations give the same file system, byte for byte, live and in replay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from shem.wasi.vfs import image
+from shem.wasi.vfs.errors import FsError
+from shem.wasi.vfs.nodes import Directory, DirectoryNode, File, FileNode, Node, Own, Symlink, SymlinkNode
+from shem.wasi.vfs.paths import Place, split, walk
+from shem.wasi.vfs.tree import Tree
+
+ROOT_INODE = 1
+
+_N = TypeVar("_N", File, Directory, Symlink)
+
+_OFFSET_MAX = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What an agent's own files may take.
+
+    Attributes:
+        bytes_max: contents of files and targets of symbolic links.
+        names_max: directory entries, and open files that have no entry any more.
+    """
+
+    bytes_max: int = 1 << 30
+    names_max: int = 100_000
+
+
+class FileSystem:
+    """One agent's files.
+
+    Paths are relative to a base directory, ``root`` or any other. All methods that take one raise ``FsError``
+    with the codes of ``walk``; what else they raise is said there. Whatever changes something raises
+    ``read-only`` in a mount and ``insufficient-space`` beyond the quota.
+
+    Args:
+        mounts: read-only trees by absolute path, for instance ``"/app"``; a missing parent directory is made.
+        now_ns: the agent's time, ns since the epoch.
+        quota: bounds of the agent's own files.
+    """
+
+    def __init__(
+        self,
+        mounts: Mapping[str, Tree] | None = None,
+        now_ns: Callable[[], int] = lambda: 0,
+        *,
+        quota: Quota | None = None,
+    ) -> None:
+        self._mounts = dict(mounts or {})
+        self._now_ns = now_ns
+        self._quota = quota or Quota()
+        self._next_inode = ROOT_INODE
+        self._nodes: dict[int, Own] = {}
+        self.used_bytes = 0
+        self.used_names = 0
+        self.root = self._add(Directory(self._take_inode(), now_ns(), None))
+        self._attach(self.root, "tmp", self._add(Directory(self._take_inode(), now_ns(), self.root)))
+        for path, tree in self._mounts.items():
+            self._mount(path, tree)
+
+    # -- looking
+
+    def lookup(self, base: DirectoryNode, path: str, *, follow: bool = True) -> Node:
+        """The node at a path; with ``follow`` what a symbolic link in the last place points to."""
+        place = walk(base, path, follow=follow or path.endswith("/"))
+        if place.node is None:
+            raise FsError("no-entry")
+        if place.slash and not isinstance(place.node, DirectoryNode):
+            raise FsError("not-directory")
+        return place.node
+
+    def node(self, inode: int) -> Node:
+        """The node with that number, also one that has no name any more but is held.
+
+        Raises:
+            KeyError: there is none.
+        """
+        own = self._nodes.get(inode)
+        if own is not None:
+            return own
+        for tree in self._mounts.values():
+            shared = tree.find(inode)
+            if shared is not None:
+                return shared
+        raise KeyError(inode)
+
+    def read_link(self, base: DirectoryNode, path: str) -> str:
+        """The target of a symbolic link; ``invalid`` for anything else."""
+        node = self.lookup(base, path, follow=False)
+        if not isinstance(node, SymlinkNode):
+            raise FsError("invalid")
+        if node.target.startswith("/"):
+            raise FsError("not-permitted")
+        return node.target
+
+    def list(self, directory: DirectoryNode) -> list[tuple[str, Node]]:
+        """The entries in name order, as they are now."""
+        return sorted(directory.children.items())
+
+    # -- opening
+
+    def open(
+        self,
+        base: DirectoryNode,
+        path: str,
+        *,
+        follow: bool = True,
+        create: bool = False,
+        exclusive: bool = False,
+        directory: bool = False,
+        truncate: bool = False,
+        write: bool = False,
+    ) -> FileNode | DirectoryNode:
+        """Open, and with ``create`` make, a file or directory.
+
+        The caller holds it (``hold``) as long as it is open.
+
+        Args:
+            exclusive: with ``create``: refuse with ``exist`` what is there, even a dangling symbolic link.
+            directory: refuse with ``not-directory`` what is none.
+            truncate: empty the file.
+            write: it will be written to; a directory is refused with ``is-directory``.
+
+        Raises:
+            FsError: also ``loop`` for a symbolic link when not following, and ``invalid`` for ``create``
+            together
+                with ``directory``.
+        """
+        if create and directory:
+            raise FsError("invalid")
+        place = walk(base, path, follow=(follow or path.endswith("/")) and not (create and exclusive))
+        node = place.node
+        if node is None:
+            if not create:
+                raise FsError("no-entry")
+            if place.slash:
+                raise FsError("is-directory")
+            return self._create(place)
+        if create and exclusive:
+            raise FsError("exist")
+        if isinstance(node, SymlinkNode):
+            raise FsError("not-directory" if directory else "loop")
+        if isinstance(node, DirectoryNode):
+            if create or truncate or write:
+                raise FsError("is-directory")
+            return node
+        assert isinstance(node, FileNode)
+        if directory or place.slash:
+            raise FsError("not-directory")
+        if (write or truncate) and not isinstance(node, File):
+            raise FsError("read-only")
+        if truncate:
+            self.resize(node, 0)
+        return node
+
+    def hold(self, node: Node) -> None:
+        """Keep a node alive although its last name may go."""
+        if isinstance(node, Own):
+            node.holds += 1
+
+    def release(self, node: Node) -> None:
+        """The opposite of ``hold``: a node without names or holds is gone, and its bytes are free."""
+        if isinstance(node, Own):
+            node.holds -= 1
+            if not node.holds and not node.links:
+                self.used_names -= 1
+                self._forget(node)
+
+    # -- contents
+
+    def write(self, file: FileNode, offset: int, data: bytes | bytearray | memoryview) -> None:
+        """Write all of ``data``; a gap after the end is filled with zeroes."""
+        content = self._writable(file)
+        end = offset + len(data)
+        if end > _OFFSET_MAX:
+            raise FsError("invalid")
+        if not data:
+            return
+        size = len(content.data)
+        if end > size:
+            self._claim_bytes(end - size)
+            if offset > size:
+                content.data.extend(bytes(offset - size))
+        content.data[offset:end] = data
+        content.modified_ns = content.changed_ns = self._now_ns()
+
+    def resize(self, file: FileNode, size: int) -> None:
+        """Cut, or extend with zeroes."""
+        content = self._writable(file)
+        if size > _OFFSET_MAX:
+            raise FsError("invalid")
+        grown = size - len(content.data)
+        self._claim_bytes(grown)
+        if grown > 0:
+            content.data.extend(bytes(grown))
+        else:
+            del content.data[size:]
+        content.modified_ns = content.changed_ns = self._now_ns()
+
+    def set_times(self, node: Node, accessed_ns: int | None, modified_ns: int | None) -> None:
+        """Set times; None leaves one as it is."""
+        if not isinstance(node, Own):
+            raise FsError("read-only")
+        if accessed_ns is not None:
+            node.accessed_ns = accessed_ns
+        if modified_ns is not None:
+            node.modified_ns = modified_ns
+        node.changed_ns = self._now_ns()
+
+    def now_ns(self) -> int:
+        """The agent's time, as files are stamped with it."""
+        return self._now_ns()
+
+    # -- entries
+
+    def make_directory(self, base: DirectoryNode, path: str) -> None:
+        """``exist`` when anything is there."""
+        parent, name = self._vacant(base, path, slash_is_fine=True)
+        self._claim_names(1)
+        self._attach(parent, name, self._add(Directory(self._take_inode(), self._now_ns(), parent)))
+
+    def symlink(self, target: str, base: DirectoryNode, path: str) -> None:
+        """Make a symbolic link at ``path``; an absolute target is ``not-permitted``."""
+        split(target)
+        parent, name = self._vacant(base, path)
+        self._claim_names(1)
+        link = Symlink(self._take_inode(), self._now_ns(), target)
+        self._claim_bytes(link.size)
+        self._attach(parent, name, self._add(link))
+
+    def link(
+        self, base: DirectoryNode, path: str, new_base: DirectoryNode, new_path: str, *, follow: bool = False
+    ) -> None:
+        """Give a file one more name; a directory is ``not-permitted``."""
+        node = self.lookup(base, path, follow=follow)
+        parent, name = self._vacant(new_base, new_path)
+        if not isinstance(node, Own):
+            raise FsError("cross-device")
+        if isinstance(node, Directory):
+            raise FsError("not-permitted")
+        if not node.links:
+            raise FsError("no-entry")
+        self._claim_names(1)
+        node.links += 1
+        node.changed_ns = self._now_ns()
+        self._attach(parent, name, node)
+
+    def unlink(self, base: DirectoryNode, path: str) -> None:
+        """Remove a name of what is no directory (``is-directory``)."""
+        place = walk(base, path, follow=False)
+        if place.node is None:
+            raise FsError("no-entry")
+        if place.name is None or isinstance(place.node, DirectoryNode):
+            raise FsError("is-directory")
+        if place.slash:
+            raise FsError("not-directory")
+        self._detach(_own_directory(place.parent), place.name)
+
+    def remove_directory(self, base: DirectoryNode, path: str) -> None:
+        """Remove an empty directory; a mount is ``busy``."""
+        place = walk(base, path, follow=False)
+        if place.node is None:
+            raise FsError("no-entry")
+        if place.name is None:
+            raise FsError("invalid" if split(path)[0] == "." else "not-empty")
+        if not isinstance(place.node, DirectoryNode):
+            raise FsError("not-directory")
+        parent = _own_directory(place.parent)
+        if not isinstance(place.node, Directory):
+            raise FsError("busy")
+        if place.node.entries:
+            raise FsError("not-empty")
+        self._detach(parent, place.name)
+
+    def rename(self, base: DirectoryNode, path: str, new_base: DirectoryNode, new_path: str) -> None:
+        """Move a node; a file is put over a file, a directory over an empty directory."""
+        old, new = walk(base, path, follow=False), walk(new_base, new_path, follow=False)
+        if isinstance(old.parent, Directory) != isinstance(new.parent, Directory):
+            raise FsError("cross-device")
+        if old.name is None or new.name is None:
+            raise FsError("busy")
+        old_parent, new_parent = _own_directory(old.parent), _own_directory(new.parent)
+        node, replaced = old.node, new.node
+        if node is None:
+            raise FsError("no-entry")
+        if not isinstance(node, DirectoryNode) and (old.slash or new.slash):
+            raise FsError("not-directory")
+        if isinstance(node, Directory) and _is_within(new_parent, node):
+            raise FsError("invalid")
+        if isinstance(replaced, Directory) and _is_within(old_parent, replaced):
+            raise FsError("not-empty")
+        if node is replaced:
+            return
+        _check_replaceable(node, replaced)
+        if not isinstance(node, Own) or (replaced is not None and not isinstance(replaced, Own)):
+            raise FsError("busy")
+        if not new_parent.links:
+            raise FsError("no-entry")
+        if replaced is not None:
+            self._detach(new_parent, new.name)
+        del old_parent.entries[old.name]
+        self.used_names -= 1
+        self._touch(old_parent)
+        self._attach(new_parent, new.name, node)
+        node.changed_ns = self._now_ns()
+        if isinstance(node, Directory):
+            node.parent = new_parent
+
+    # -- state
+
+    def capture(self) -> dict[str, Any]:
+        """The agent's own nodes as plain data; mounts by their path alone."""
+        paths = {id(tree.root): path for path, tree in self._mounts.items()}
+        return {"next_inode": self._next_inode, "nodes": image.capture(self._nodes, paths)}
+
+    def restore(self, data: Mapping[str, Any]) -> None:
+        """Become what was captured, over the mounts of now.
+
+        Holds start at none: descriptors and streams that are restored hold again.
+
+        Raises:
+            StorageCorrupt: the data is not what ``capture`` gives, or names a mount that is not there.
+        """
+        roots = {path: tree.root for path, tree in self._mounts.items()}
+        self._nodes = image.restore(data["nodes"], roots)
+        self.root = image.root(self._nodes, ROOT_INODE)
+        self._next_inode = data["next_inode"]
+        self.used_bytes = sum(node.size for node in self._nodes.values())
+        self.used_names = sum(max(node.links, 1) for node in self._nodes.values() if node is not self.root)
+
+    # -- inside
+
+    def _mount(self, path: str, tree: Tree) -> None:
+        *parents, name = [part for part in path.split("/") if part]
+        here = self.root
+        for part in parents:
+            if part not in here.entries:
+                self._attach(here, part, self._add(Directory(self._take_inode(), self._now_ns(), here)))
+            here = _own_directory(here.entries[part])
+        here.entries[name] = tree.root
+
+    def _create(self, place: Place) -> File:
+        parent = _own_directory(place.parent)
+        assert place.name is not None, "what has no name of its own exists"
+        if not parent.links:
+            raise FsError("no-entry")
+        self._claim_names(1)
+        file = File(self._take_inode(), self._now_ns())
+        self._attach(parent, place.name, self._add(file))
+        return file
+
+    def _vacant(
+        self, base: DirectoryNode, path: str, *, slash_is_fine: bool = False
+    ) -> tuple[Directory, str]:
+        """Where a new entry can go."""
+        place = walk(base, path, follow=False)
+        if place.name is None or place.node is not None:
+            raise FsError("exist")
+        if place.slash and not slash_is_fine:
+            raise FsError("no-entry")
+        parent = _own_directory(place.parent)
+        if not parent.links:
+            raise FsError("no-entry")
+        return parent, place.name
+
+    def _writable(self, file: FileNode) -> File:
+        if not isinstance(file, File):
+            raise FsError("read-only")
+        return file
+
+    def _attach(self, parent: Directory, name: str, node: Own) -> None:
+        parent.entries[name] = node
+        self.used_names += 1
+        self._touch(parent)
+
+    def _detach(self, parent: Directory, name: str) -> None:
+        node = parent.entries.pop(name)
+        assert isinstance(node, Own), "mounts are never detached"
+        self._touch(parent)
+        node.links -= 1
+        node.changed_ns = self._now_ns()
+        if node.links or not node.holds:
+            self.used_names -= 1
+        if not node.links and not node.holds:
+            self._forget(node)
+
+    def _touch(self, directory: Directory) -> None:
+        directory.modified_ns = directory.changed_ns = self._now_ns()
+
+    def _add(self, node: _N) -> _N:
+        self._nodes[node.inode] = node
+        return node
+
+    def _forget(self, node: Own) -> None:
+        del self._nodes[node.inode]
+        self.used_bytes -= node.size
+
+    def _take_inode(self) -> int:
+        self._next_inode += 1
+        return self._next_inode - 1
+
+    def _claim_bytes(self, count: int) -> None:
+        if count > 0 and self.used_bytes + count > self._quota.bytes_max:
+            raise FsError("insufficient-space")
+        self.used_bytes += count
+
+    def _claim_names(self, count: int) -> None:
+        if self.used_names + count > self._quota.names_max:
+            raise FsError("insufficient-space")
+
+
+def _own_directory(node: Node) -> Directory:
+    if not isinstance(node, Directory):
+        raise FsError("read-only")
+    return node
+
+
+def _is_within(directory: Directory | None, ancestor: Directory) -> bool:
+    """Whether ``directory`` is ``ancestor`` or below it."""
+    while directory is not None:
+        if directory is ancestor:
+            return True
+        directory = directory.parent
+    return False
+
+
+def _check_replaceable(node: Node, replaced: Node | None) -> None:
+    """Raise unless ``node`` may be renamed over ``replaced``."""
+    if replaced is None:
+        return
+    if isinstance(node, DirectoryNode):
+        if not isinstance(replaced, DirectoryNode):
+            raise FsError("not-directory")
+        if isinstance(replaced, Directory) and replaced.entries:
+            raise FsError("not-empty")
+    elif isinstance(replaced, DirectoryNode):
+        raise FsError("is-directory")
