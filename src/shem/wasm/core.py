@@ -1,11 +1,13 @@
 """Core modules: as much of them as linking and capturing need.
 
-Only the sections that say what a module imports, defines and exports are read; code and data, nearly all of the bytes,
-are passed over by their length. Whether a module is valid is for the compiler to say. It compiles the very bytes that
-were read here, so what is trusted of them (the type of an export) has been checked before any of it runs.
+Only the sections that say what a module imports, defines and exports are read; code and data, nearly all of
+the bytes, are passed over by their length. Whether a module is valid is for the compiler to say. It compiles
+the very bytes that were read here, so what is trusted of them (the type of an export) has been checked
+before any of it runs.
 
-A module is *rewritten* before it is compiled: whatever of its state has no name, a mutable global or a memory, gets an
-export, so that capture and restore reach it. An export changes nothing that the module can observe.
+A module is *rewritten* before it is compiled: whatever of its state has no name, a mutable global or a
+memory, gets an export, so that capture and restore reach it. An export changes nothing that the module can
+observe.
 """
 
 from __future__ import annotations
@@ -78,7 +80,7 @@ class CoreImport:
 
 @dataclass(frozen=True, slots=True)
 class AddedExport:
-    """An export that rewriting adds: its name, its kind as the export section writes it, and the item's index."""
+    """An export that rewriting adds. ``kind`` is the byte that the export section has for its sort."""
 
     name: str
     kind: int
@@ -93,8 +95,9 @@ class CoreModule:
         start, end: its bytes in the component's binary, ``wasm[start:end]``.
         imports: in order.
         exports: as the module declares them.
-        state: what core code can change and capture must reach, by export name: the memories, tables and mutable
-            globals that this module defines. ``added`` holds the names among them that only ``rewritten`` exports.
+        state: what core code can change and capture must reach, by export name: the memories, tables and
+            mutable globals that this module defines. ``added`` holds the names among them that only
+            ``rewritten`` exports.
         uncapturable: why its instances cannot be captured, one phrase for each reason.
     """
 
@@ -139,8 +142,8 @@ def _bound(maximum: int | None) -> str:
 def fits(wanted: CoreExtern, given: CoreExtern) -> bool:
     """Whether ``given`` can be handed to an import of type ``wanted``.
 
-    Reference types whose meaning hangs on a module's own type section are left to the compiler, which compares them
-    when the module is instantiated.
+    Reference types whose meaning hangs on a module's own type section are left to the compiler, which
+    compares them when the module is instantiated.
     """
     match wanted, given:
         case CoreSignature(), CoreSignature():

@@ -1,7 +1,8 @@
 """What a component's binary says, one frozen value per definition, with indices not yet resolved.
 
-The words are those of the component model's binary format. Every kind of definition (*sort*) has its own index space
-in every component; a definition takes the next number of its space, and refers to others by theirs.
+The words are those of the component model's binary format. Every kind of definition (*sort*) has its own
+index space in every component; a definition takes the next number of its space, and refers to others by
+theirs.
 """
 
 from __future__ import annotations
@@ -150,8 +151,8 @@ TypeBody: TypeAlias = ValueDef | FuncDef | ResourceDef | InstanceTypeDef | Compo
 class ExternDesc:
     """What an import or export is: a sort and the index of its type.
 
-    Without an index it is a type of its own, some resource, ``(type (sub resource))``. With one, a ``type`` is equal to
-    the type of that index.
+    Without an index it is a type of its own, some resource, ``(type (sub resource))``. With one, a ``type``
+    is equal to the type of that index.
     """
 
     sort: Literal["core module", "func", "type", "component", "instance"]

@@ -1,7 +1,8 @@
 """The core signatures of component functions: the canonical ABI's flattening (CanonicalABI.md, "Flattening").
 
-A value that fits in registers is *flat*: a few core values. A function with more than ``MAX_FLAT_PARAMS`` of them takes
-one pointer to its parameters in memory, one with more than ``MAX_FLAT_RESULTS`` returns one pointer to its result.
+A value that fits in registers is *flat*: a few core values. A function with more than ``MAX_FLAT_PARAMS`` of
+them takes one pointer to its parameters in memory, one with more than ``MAX_FLAT_RESULTS`` returns one
+pointer to its result.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def lifted_signature(type_: FuncType) -> CoreSignature:
 
 
 def lowered_signature(type_: FuncType) -> CoreSignature:
-    """What a function of ``type_`` gets when it is lowered; a pointer for its result comes as the last parameter."""
+    """What lowering makes of ``type_``; a pointer for the result, where needed, is the last parameter."""
     result: tuple[str, ...] | None = ()
     if type_.result is not None:
         result = flatten(type_.result, MAX_FLAT_RESULTS)

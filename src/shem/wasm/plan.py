@@ -1,14 +1,17 @@
-"""How a component is put together, as data: what ``planner.plan_component`` finds out once and every instance follows.
+"""How a component is put together, as data: ``planner.plan_component`` finds it out, every instance follows.
 
-A component is a program that says how to instantiate core modules and how to wrap their functions. It has no branches
-and its inputs are known when it is read, so that program runs once, statically. What is left of it is a ``LinkPlan``:
-a numbered array of *slots*, one for every core item (function, memory, global, table) that something refers to, and
-the *steps* that fill them in order. An instance is then one array of ``slots`` externs and one pass over ``steps``.
+A component is a program that says how to instantiate core modules and how to wrap their functions. It has no
+branches and its inputs are known when it is read, so that program runs once, statically. What is left of it
+is a ``LinkPlan``: a numbered array of *slots*, one for every core item (function, memory, global, table)
+that something refers to, and the *steps* that fill them in order. An instance is then one array of ``slots``
+externs and one pass over ``steps``.
 
-Every number here is valid: a slot is filled by exactly one step and before any step or export reads it, module and
-table numbers exist, core signatures are the ones that the core functions have. A consumer may call with them unchecked.
+Every number here is valid: a slot is filled by exactly one step and before any step or export reads it,
+module and table numbers exist, core signatures are the ones that the core functions have. A consumer may
+call with them unchecked.
 
-Plans are immutable, hold no bytes of the binary and can be pickled; resource identities survive within one plan.
+Plans are immutable, hold no bytes of the binary and can be pickled; resource identities survive within one
+plan.
 """
 
 from __future__ import annotations
@@ -28,10 +31,11 @@ class CanonOptions:
     """With what a function is lifted or lowered. All but ``table`` are slots.
 
     Args:
-        table: number of the component instance that the core code belongs to. Its handle table holds the handles that
-            cross here, and its "may enter" and "may leave" flags are the ones that count.
+        table: number of the component instance that the core code belongs to. Its handle table holds the
+            handles that cross here, and its "may enter" and "may leave" flags are the ones that count.
         memory: slot of the linear memory; None only where no value of the signature needs memory.
-        realloc: slot of ``(old, old_size, align, new_size) -> pointer``; None only where nothing is allocated.
+        realloc: slot of ``(old, old_size, align, new_size) -> pointer``; None only where nothing is
+            allocated.
         post_return: slot of the function that frees results, called with the lifted function's core results.
     """
 
@@ -57,8 +61,8 @@ class LiftedFunc:
 
     Args:
         slot: of the core function.
-        signature: its core signature, checked to be what lifting ``type`` asks for: parameters spilled to memory when
-            more than 16, the result returned as a pointer when it has more than one flat value.
+        signature: its core signature, checked to be what lifting ``type`` asks for: parameters spilled to
+            memory when more than 16, the result returned as a pointer when it has more than one flat value.
     """
 
     slot: int
@@ -77,7 +81,8 @@ class Instantiate:
     Args:
         module: number in ``LinkPlan.modules``.
         imports: slots, in the order of the module's imports.
-        exports: (name, slot) of the exports that something refers to, and of what capture needs; no others are taken.
+        exports: (name, slot) of the exports that something refers to, and of what capture needs; no others
+            are taken.
     """
 
     module: int
@@ -87,7 +92,7 @@ class Instantiate:
 
 @dataclass(frozen=True, slots=True)
 class LowerFunc:
-    """Make a core function of ``signature`` that calls ``function``: of the host, or of another component instance.
+    """Make a core function that calls ``function``, which the host has, or another component instance.
 
     ``options`` are the caller's; those of the callee are in the ``LiftedFunc``.
     """
@@ -118,7 +123,7 @@ class ResourceRep:
 
 @dataclass(frozen=True, slots=True)
 class ResourceDrop:
-    """Make the core function ``(handle: i32)`` that drops a handle of a resource of the host or of the guest."""
+    """Make the core function ``(handle: i32)`` that drops a handle of any resource."""
 
     slot: int
     resource: ResourceType
@@ -160,7 +165,12 @@ class MemorySlot:
 
 @dataclass(frozen=True, slots=True)
 class GlobalSlot:
-    """A mutable global that some module of the component defines; ``type`` is ``"i32"`` .. ``"f64"`` or ``"v128"``."""
+    """A mutable global that some module of the component defines.
+
+    Args:
+        slot: where it is.
+        type: ``"i32"``, ``"i64"``, ``"f32"``, ``"f64"`` or ``"v128"``.
+    """
 
     slot: int
     type: str
@@ -207,14 +217,14 @@ class LinkPlan:
         modules: the distinct core modules that the steps instantiate.
         slots: length of the extern array of an instance.
         steps: in the order in which they must be done.
-        parents: per component instance (a handle table each) the number of the instance that made it; None for the
-            first, which is the component itself. ``len(parents)`` is the number of handle tables.
+        parents: per component instance (a handle table each) the number of the instance that made it; None
+            for the first, which is the component itself. ``len(parents)`` is the number of handle tables.
         resources: resource types that the component defines.
         imports: what the host must offer, by interface name with version, ``""`` for the root level.
         exports: what can be called, by interface name with version, ``""`` for the root level.
         memories, globals, tables: the state that core code can change, in the order of the steps.
-        uncapturable: why an instance cannot be captured, one phrase for each reason; empty when it can. Tables that
-            change at run time are not detected here.
+        uncapturable: why an instance cannot be captured, one phrase for each reason; empty when it can.
+            Tables that change at run time are not detected here.
     """
 
     modules: tuple[CoreModule, ...]

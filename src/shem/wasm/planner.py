@@ -1,11 +1,11 @@
 """Running the program that a component is, once and without any guest code, to get its ``LinkPlan``.
 
-Definitions are evaluated in order, each instance of a nested component in a scope of its own. Everything an index can
-mean is known here, types included: a resource type is one object wherever it is visible, under whatever index. So what
-comes out is free of indices, and of everything that could still be wrong about them.
+Definitions are evaluated in order, each instance of a nested component in a scope of its own. Everything an
+index can mean is known here, types included: a resource type is one object wherever it is visible, under
+whatever index. So what comes out is free of indices, and of all that could still be wrong about them.
 
-The binary is not trusted. A small one can ask for an enormous amount of work (a component that instantiates twice a
-component that instantiates twice ...), so instances, nesting and the work as a whole are bounded.
+The binary is not trusted. A small one can ask for an enormous amount of work (a component that instantiates
+twice a component that instantiates twice ...), so instances, nesting and the work as a whole are bounded.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from . import declarations as d
-from .binary import MAX_NESTING, read_component
+from .binary import read_component
+from .binary_types import MAX_NESTING
 from .plan import (
     ComponentFunc,
     ExportedInterface,
@@ -239,7 +240,7 @@ class _Planner:
         return item.entity
 
     def _match(self, name: str, wanted: Entity, given: Entity) -> None:
-        """Refuse a type that is not the same. Types of instances and components are matched where they are used."""
+        """Refuse another type. Types of instances and components are matched where they are used."""
         match wanted, given:
             case ResolvedType(), ResolvedType():
                 self._progress.spend(wanted.size)
@@ -292,7 +293,7 @@ class _Planner:
                 return resolver.value_type(body)
 
     def _instance(self, type_: TypeClosure, given: Instance | None, interface: str) -> Instance:
-        """An instance of this type: ``given`` with no more than the type shows, or else the host's ``interface``."""
+        """``given``, cut down to what the type shows; without it, what the host must offer."""
         self._descend()
         scope = Scope(type_.scope.table, type_.scope, type_.sizes)
         for declarator in type_.body.body:
@@ -330,7 +331,8 @@ def _name_type(types: Types, name: str, entity: Entity) -> None:
 def _offered(exports: dict[str, Item]) -> dict[str, ExportedInterface]:
     """The functions and types among the exports of the outermost component.
 
-    Components, core modules, and instances inside exported instances are left out: a host has no way to use them.
+    Components, core modules, and instances inside exported instances are left out: a host has no way to use
+    them.
     """
     found: dict[str, tuple[dict[str, ComponentFunc], Types]] = {}
 
@@ -352,7 +354,7 @@ def _offered(exports: dict[str, Item]) -> dict[str, ExportedInterface]:
 
 
 def _resource_names(component: d.Component) -> dict[int, str]:
-    """Names under which a component lets its types out, by type index: a resource is defined without a name."""
+    """The names under which a component lets its types out, by type index; a definition has none itself."""
     names: dict[int, str] = {}
     index = 0
     for definition in component.definitions:

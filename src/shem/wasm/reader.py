@@ -1,8 +1,9 @@
 """Reading WebAssembly's binary encoding from bytes that cannot be trusted.
 
-A ``Reader`` is a window on the file: it shares the bytes, never copies them, and refuses to look past its end. Every
-failure is a ``MalformedComponent`` that names the offset in the file and the section. Numbers are read as strictly as
-the core specification encodes them (section 5.2.2): as many bytes as the width needs, and no bits beyond it.
+A ``Reader`` is a window on the file: it shares the bytes, never copies them, and refuses to look past its
+end. Every failure is a ``MalformedComponent`` that names the offset in the file and the section. Numbers are
+read as strictly as the core specification encodes them (section 5.2.2): as many bytes as the width needs,
+and no bits beyond it.
 """
 
 from __future__ import annotations
@@ -131,10 +132,10 @@ class Reader:
         try:
             return self.data[begin:end].decode("utf-8")
         except UnicodeDecodeError as error:
-            raise self.error(f"name is not UTF-8: {error.reason}", begin + error.start)
+            raise self.error(f"name is not UTF-8: {error.reason}", begin + error.start) from None
 
     def count(self) -> int:
-        """Length of a vector. Items take at least a byte each, so more than there are bytes left is an error here.
+        """Length of a vector: at most the bytes that are left, as an item takes at least one.
 
         That bounds by the size of the file whatever is allocated for a vector.
         """

@@ -1,8 +1,8 @@
 """From type definitions, which refer to each other by index, to the types of ``types.py``.
 
-A type of a few bytes in the binary can stand for a value of astronomical size: sixty tuples, each of two of the one
-before. Types are shared here and not expanded, but comparing or flattening one walks all of it, so every type carries
-its expanded size and depth, and both have a bound.
+A type of a few bytes in the binary can stand for a value of astronomical size: sixty tuples, each of two of
+the one before. Types are shared here and not expanded, but comparing or flattening one walks all of it, so
+every type carries its expanded size and depth, and both have a bound.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class InstantiateDraft:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoreInstance:
-    """An instance of a module, or a bundle of items. ``item`` gives an export, or None where there is none."""
+    """An instance of a module, or a bundle of items. ``item`` gives the export of a name, or None."""
 
     item: Callable[[str], CoreItem | None]
 
@@ -103,7 +103,8 @@ class Scope:
     Args:
         table: number of the component instance.
         parent: the scope around it.
-        sizes: how long the parent's index spaces were where this one begins: what is defined later is out of sight.
+        sizes: how long the parent's index spaces were where this one begins: what is defined later is out of
+            sight.
     """
 
     table: int

@@ -1,7 +1,7 @@
 """The core half of planning: slots, and the steps that fill them.
 
-Core instances are lazy: an export gets a slot when something first asks for it, so that instantiating looks up hundreds
-of names and not the thousands that a language runtime exports.
+Core instances are lazy: an export gets a slot when something first asks for it, so that instantiating looks
+up hundreds of names and not the thousands that a language runtime exports.
 """
 
 from __future__ import annotations
