@@ -16,9 +16,7 @@ import argparse
 import random
 import sys
 import tempfile
-import threading
 import time
-from collections import Counter as Tally
 from pathlib import Path
 
 from rich.console import Console
@@ -26,53 +24,15 @@ from rich.table import Table
 
 from shem.build.application import package
 from shem.client import Client
-from shem.client.retry import Retry
-from shem.errors import ShemError
-from shem.testing import ServerProcess
+from shem.testing import CountingLoad, ServerProcess
+from shem.testing.load import PATIENT
 
 COUNTERS = 20
 CLIENTS = 8
 KILLS = 10
 APPLICATION = Path(__file__).parent / "counter"
 
-PATIENT = Retry(budget_s=120.0, first_contact_s=120.0, longest_ms=250.0)
-"""Clients outlive every restart of the server."""
-
 out = Console(highlight=False)
-
-
-class Load:
-    """Clients that increment counters until they are told to stop, and what they were told."""
-
-    def __init__(self, url: str, seed: int) -> None:
-        self.acknowledged: Tally[str] = Tally()
-        self.wrong: list[str] = []
-        self._url, self._seed = url, seed
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._drive, args=(n,)) for n in range(CLIENTS)]
-
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _drive(self, number: int) -> None:
-        chance = random.Random(self._seed * 1000 + number)
-        with Client(self._url, retry=PATIENT) as client:
-            while not self._stop.is_set():
-                agent = f'Counter("demo-{chance.randrange(COUNTERS)}")'
-                try:
-                    client.invoke(agent, "increment", [1])
-                except ShemError as error:
-                    self.wrong.append(f"{agent}: an increment was answered with {error.code}: {error.message}")
-                    return
-                with self._lock:
-                    self.acknowledged[agent] += 1
 
 
 def main() -> int:
@@ -99,10 +59,8 @@ def demonstrate(data: Path, seed: int) -> list[str]:
         out.print("deploying examples/counter (the Python runtime is built and compiled when it is first needed)")
         built = package(APPLICATION)
         client.deploy(built.name, built.manifest, wasm=built.wasm, files=built.files)
-        agents = [f'Counter("demo-{n}")' for n in range(COUNTERS)]
-        observed = {agent: client.invoke(agent, "observe").result for agent in agents}
-
-        load = Load(server.url, seed)
+        load = CountingLoad(server.url, seed, clients=CLIENTS, counters=COUNTERS)
+        observed = {agent: client.invoke(agent, "observe").result for agent in load.agents}
         load.start()
         down_ms = []
         for kill in range(1, KILLS + 1):
@@ -111,26 +69,24 @@ def demonstrate(data: Path, seed: int) -> list[str]:
             killed = time.monotonic()
             server.start()
             down_ms.append((time.monotonic() - killed) * 1e3)
-            out.print(f"kill {kill:2}: {sum(load.acknowledged.values()):6} acknowledged, back after {down_ms[-1]:.0f} ms")
+            out.print(f"kill {kill:2}: {load.total:6} acknowledged, back after {down_ms[-1]:.0f} ms")
         time.sleep(0.3)
         load.stop()
         server.kill()  # once more, with nobody waiting: what was acknowledged must be on disk
         server.start()
 
+        values = load.check(client)
         wrong = list(load.wrong)
-        values = {agent: client.invoke(agent, "value").result for agent in agents}
-        for agent in agents:
-            if values[agent] != load.acknowledged[agent]:
-                wrong.append(f"{agent} stands at {values[agent]}, {load.acknowledged[agent]} increments were acknowledged")
+        for agent, before in observed.items():
             now = client.invoke(agent, "observed").result
-            if now != observed[agent]:
-                wrong.append(f"{agent} had observed {observed[agent]}, now says {now}")
-        report(client, agents[0], values, load, down_ms)
+            if now != before:
+                wrong.append(f"{agent} had observed {before}, now says {now}")
+        report(client, load.agents[0], values, load, down_ms)
         server.stop()
     return wrong
 
 
-def report(client: Client, shown: str, values: dict[str, int], load: Load, down_ms: list[float]) -> None:
+def report(client: Client, shown: str, values: dict[str, int], load: CountingLoad, down_ms: list[float]) -> None:
     """What happened, in two short tables."""
     page = client.oplog(shown, start=1, count=8)
     size = client.get(shown).oplog_size
@@ -143,7 +99,7 @@ def report(client: Client, shown: str, values: dict[str, int], load: Load, down_
     table.add_row("counters", str(len(values)))
     table.add_row("clients", str(CLIENTS))
     table.add_row("SIGKILLs", str(len(down_ms) + 1))
-    table.add_row("increments acknowledged", str(sum(load.acknowledged.values())))
+    table.add_row("increments acknowledged", str(load.total))
     table.add_row("sum of the counters", str(sum(values.values())))
     table.add_row("server back after, median", f"{sorted(down_ms)[len(down_ms) // 2]:.0f} ms")
     out.print(table)

@@ -43,6 +43,10 @@ class Mailbox(Generic[W]):
         """How many wait; the one that runs is not counted."""
         return len(self._queue)
 
+    def __iter__(self) -> Iterator[W]:
+        """Those that wait, in order."""
+        return iter(self._queue)
+
     def find(self, key: str) -> W | None:
         """The waiting or running invocation with that key."""
         return self._by_key.get(key)
