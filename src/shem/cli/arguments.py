@@ -22,7 +22,7 @@ _OPTIONAL = (
 
 
 def read_arguments(words: Sequence[str], parameters: Sequence[ParameterView]) -> list[Any]:
-    """Each word by the type of its parameter; words beyond the last parameter by themselves. Raises ``BadInput``."""
+    """Each word by its parameter's type; words beyond the last one by themselves. Raises ``BadInput``."""
     for word in words:
         if word.startswith("-") and isinstance(_json(word), str):
             raise BadInput(

@@ -28,10 +28,23 @@ async def follow(to: Client, directory: Path, state: Path, json: bool) -> None:
 
 
 async def deploy_at_each(changes: AsyncIterator[object], to: Client, directory: Path, json: bool) -> None:
-    """Deploy now, and once for each of ``changes``."""
-    await asyncio.to_thread(deploy_once, to, directory, json)
-    async for _ in changes:
-        await asyncio.to_thread(deploy_once, to, directory, json)
+    """Deploy now and after ``changes``; those that come during a deployment make one more."""
+    changed = asyncio.Event()
+
+    async def watch() -> None:
+        async for _ in changes:
+            changed.set()
+
+    async def deploy() -> None:
+        while True:
+            changed.clear()
+            await asyncio.to_thread(deploy_once, to, directory, json)
+            await changed.wait()
+
+    async with asyncio.TaskGroup() as both:
+        # The watcher first: a change during the first deployment must not be missed.
+        both.create_task(watch())
+        both.create_task(deploy())
 
 
 def deploy_once(to: Client, directory: Path, json: bool) -> None:

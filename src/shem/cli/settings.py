@@ -50,19 +50,13 @@ class Target(msgspec.Struct, frozen=True):
 def target(
     server: str | None, app: str | None, environment: str | None, environ: Mapping[str, str] = os.environ
 ) -> Target:
-    """Raises ``BadInput`` where the configuration file or the address cannot be used."""
+    """Raises ``BadInput`` where the configuration file cannot be used."""
     profile = read_profile(config_path(environ))
-    found = Target(
+    return Target(
         server or environ.get("SHEM_SERVER") or profile.server or DEFAULT_SERVER,
         app or profile.app or "default",
         environment or profile.environment or "default",
     )
-    if not found.server.startswith(("http://", "https://")):
-        raise BadInput(
-            f"{found.server!r} is not the address of a server",
-            hint=f"An address looks like {DEFAULT_SERVER}.",
-        )
-    return found
 
 
 def data_directory(data: Path | None, environ: Mapping[str, str] = os.environ) -> Path:

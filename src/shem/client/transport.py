@@ -20,7 +20,7 @@ import msgspec
 from shem.client.errors import TimedOut, UnexpectedAnswer, Unreachable
 from shem.client.retry import Retry
 from shem.clock import Clock
-from shem.errors import NotFound, ShemError, StorageUnavailable
+from shem.errors import BadInput, NotFound, ShemError, StorageUnavailable
 from shem.problems import from_problem
 
 
@@ -42,6 +42,9 @@ class Transport:
         http: the port to the network; tests give their own.
         sleep: waits so many seconds.
         chance: a number from 0 to 1, for jitter.
+
+    Raises:
+        BadInput: ``url`` is not the address of a server.
     """
 
     def __init__(
@@ -61,10 +64,19 @@ class Transport:
         self._met = False
         timeout = httpx.Timeout(timeout_s, connect=5.0, pool=None)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-        # Reading the certificates of the machine takes longer than most requests; plain HTTP needs none.
-        self._http = httpx.Client(
-            base_url=url, timeout=timeout, limits=limits, transport=http, verify=url.startswith("https:")
-        )
+        try:
+            self._http = httpx.Client(
+                base_url=url,
+                timeout=timeout,
+                limits=limits,
+                transport=http,
+                # Reading the machine's certificates takes longer than most requests; plain HTTP needs none.
+                verify=url.startswith("https:"),
+            )
+        except httpx.InvalidURL as error:
+            raise _no_address(url, str(error)) from None
+        if self._http.base_url.scheme not in ("http", "https"):
+            raise _no_address(url, "it does not begin with http:// or https://")
 
     def close(self) -> None:
         self._http.close()
@@ -119,8 +131,6 @@ class Transport:
             ) from None
         except httpx.TransportError as error:
             return _Failure(_unreachable(self._url, error), harmless=False)
-        except (httpx.InvalidURL, UnicodeError) as error:
-            raise Unreachable(f"{self._url} is not the address of a server: {error}") from None
         self._met = True
         if response.is_success:
             return response.content
@@ -129,6 +139,12 @@ class Transport:
             harmless = refusal.code != StorageUnavailable.code
             return _Failure(refusal, harmless=harmless, asked_s=_retry_after_s(response))
         raise refusal
+
+
+def _no_address(url: str, reason: str) -> BadInput:
+    return BadInput(
+        f"{url!r} is not the address of a server: {reason}", hint="It looks like http://127.0.0.1:8421."
+    )
 
 
 def _unreachable(url: str, error: Exception) -> Unreachable:
