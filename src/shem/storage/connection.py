@@ -46,8 +46,11 @@ _FENCES = frozenset(
 )
 
 
-def open_writer(path: Path) -> apsw.Connection:
+def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
     """The one connection that writes; creates the file and its schema when there is none.
+
+    Args:
+        vfs: SQLite's name of the file system below; None is the machine's own, tests have one that fails.
 
     Raises:
         StorageCorrupt: the file is damaged or no database.
@@ -60,7 +63,7 @@ def open_writer(path: Path) -> apsw.Connection:
             hint="Install a newer apsw from PyPI.",
         )
     try:
-        connection = apsw.Connection(str(path))
+        connection = apsw.Connection(str(path), vfs=vfs)
         try:
             _prepare(connection, path)
         except BaseException:
@@ -86,6 +89,8 @@ def translated(
 ) -> BaseException:
     """What an error of SQLite means to callers; any other error is returned as it is.
 
+    A full disk is ``StorageFull`` only where it is certain that nothing was committed: not in ``fsync``.
+
     Args:
         system_errno: ``errno`` of the system call that failed, where SQLite knows it.
         details: extra facts for a ``StorageCorrupt``.
@@ -100,7 +105,7 @@ def translated(
             return PlatformError(f"{path} refuses a value: {error}")
         case apsw.FullError():
             return full(path)
-        case apsw.IOError() if system_errno in _NO_SPACE or code == apsw.SQLITE_IOERR_SHMSIZE:
+        case apsw.IOError() if code != apsw.SQLITE_IOERR_FSYNC and system_errno in _NO_SPACE:
             return full(path)
         case apsw.CorruptError() | apsw.NotADBError():
             return StorageCorrupt(
@@ -109,6 +114,8 @@ def translated(
                 path=str(path),
                 **details,
             )
+        case apsw.IOError() | apsw.CantOpenError() if system_errno:
+            return StorageUnavailable(f"{path}: {error} ({os.strerror(system_errno)})", path=str(path))
         case _:
             return StorageUnavailable(f"{path}: {error}", path=str(path))
 

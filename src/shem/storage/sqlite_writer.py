@@ -16,20 +16,19 @@ order for free, keeps ``fsync`` off the threads that run agents, and needs no re
 thread touches the interpreter lock as seldom as possible; ``sql/writes.sql`` says how and what it is worth.
 
 **One bad list does not fail its neighbours.** A group that cannot be applied is rolled back and halved, and
-the halves are written one after the other, in order, until the faulty list stands alone with its error:
-log2(n) more commits, and none of them for lists that fail before their commit. It is the same for a list
-that is fenced, one that does not fit on a full disk, and one that hits a damaged page.
+the halves are written one after the other, in order, until the faulty list stands alone with its error. It
+is the same for a list that is fenced, one that does not fit on a full disk, and one that meets a damaged
+page. An I/O error is everybody's, and fails the group as it is: who knows how long each attempt would take.
 
 **When a commit fails half-way.** An error of the commit itself (most of all of ``fsync``) leaves it open
-whether the commit frame will be in the file after a power failure. It was not acknowledged, so its outcome
-is an error and never success. In this process the list has not happened, and the next commit writes over the
-same place of the log, which takes away what the failed one left. Only a crash in between may bring it to
-life. That is the one case where ``StorageUnavailable`` means "may or may not have happened"; whoever gets it
-must read again before going on, and an idempotency key or an oplog index decides.
-
-**After an error** other than a refused row the connection is closed and opened anew before the next attempt,
-so that nothing is left of whatever state it was in. A disk that has space again, or a device that is back,
-is found by the next list.
+whether its frames are in the file. It was not acknowledged, so its outcome is an error and never success.
+The connection is kept, and that matters: it knows where the last good commit ended, reads nothing behind
+it, and the next commit overwrites the place. A new connection might read the log from the file, find the
+frames whole in the page cache, and build on what ``fsync`` said is not on the disk; the kernel tells of a
+failed write once and forgets it. So only a crash before the next commit can bring such a list to life, and
+that is when ``StorageUnavailable`` means "may or may not have happened": an idempotency key or an oplog
+index, read after the restart, decides. SQLite clears its own state after an error, so a disk that has space
+again, or a device that is back, is found by the next list.
 
 **Checkpoints** move pages from the log to the database file. Only this thread makes them, after
 acknowledgements went out: when nothing was submitted for a moment, or when the log has grown long. A failed
@@ -47,7 +46,7 @@ from typing import NamedTuple
 
 import apsw
 
-from shem.errors import Stopping
+from shem.errors import Stopping, StorageFull, StorageUnavailable
 from shem.storage.connection import translated
 from shem.storage.protocol import Done, Op
 from shem.storage.rows import COLUMNS, DATA_COLUMN, ReserveAgents, Value, encode, statements
@@ -87,12 +86,11 @@ class SqliteWriter:
 
     def __init__(self, path: Path, connect: Callable[[Path], apsw.Connection]) -> None:
         self._path = path
-        self._connect = connect
-        self._connection: apsw.Connection | None = connect(path)
+        self._connection = connect(path)
         self._queue: SimpleQueue[_Submission | None] = SimpleQueue()
         self._closing = False
         self._order = threading.Lock()
-        self._log_pages = 0
+        self._log_pages = _log_pages(path)
         self._checkpoint_failed = False
         self._thread = threading.Thread(target=self._run, name="shem-storage-writer", daemon=True)
         self._thread.start()
@@ -121,7 +119,10 @@ class SqliteWriter:
     def close(self) -> None:
         """Close the connection. Being the last one, it checkpoints and removes the log."""
         self.drain()
-        self._drop_connection()
+        try:
+            self._connection.close()
+        except apsw.Error as error:
+            _log.warning("closing %s, what the log holds stays there: %s", self._path, error)
 
     def _run(self) -> None:
         while group := self._next_group():
@@ -159,52 +160,32 @@ class SqliteWriter:
         try:
             self._transact(values)
         except Exception as error:  # noqa: BLE001 - whatever it is, it goes to a submitter
-            if len(group) > 1:
-                half = len(group) // 2
-                return self._write(group[:half]) + self._write(group[half:])
-            return [error]
+            outcome = translated(error, self._path, system_errno=self._connection.system_errno)
+            self._roll_back()
+            if len(group) == 1 or _is_everybodys(outcome):
+                return [outcome] * len(group)
+            half = len(group) // 2
+            return self._write(group[:half]) + self._write(group[half:])
         return [None] * len(group)
 
     def _transact(self, values: list[Value]) -> None:
-        if not values:
-            return
-        connection = self._connection
-        if connection is None:
-            connection = self._connection = self._connect(self._path)
-        try:
-            steps = statements(values)
-            if len(steps) == 1:
-                connection.execute(
-                    *steps[0]
-                )  # outside a transaction a statement is one, committed when this returns
-                return
-            connection.execute("BEGIN IMMEDIATE")
+        steps = statements(values)
+        if len(steps) == 1:
+            self._connection.execute(
+                *steps[0]
+            )  # alone, a statement is a transaction: committed when this returns
+        elif steps:
+            self._connection.execute("BEGIN IMMEDIATE")
             for text, bindings in steps:
-                connection.execute(text, bindings)
-            connection.execute("COMMIT")
-        except Exception as error:
-            outcome = translated(error, self._path, system_errno=connection.system_errno)
-            self._clean_up(connection, error)
-            raise outcome from error
+                self._connection.execute(text, bindings)
+            self._connection.execute("COMMIT")
 
-    def _clean_up(self, connection: apsw.Connection, error: Exception) -> None:
-        """Leave no transaction behind, and no connection in a state that nobody knows."""
+    def _roll_back(self) -> None:
         try:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            if isinstance(error, apsw.ConstraintError | apsw.FullError):
-                return
-        except apsw.Error as again:
-            _log.warning("rolling back in %s: %s", self._path, again)
-        self._drop_connection()
-
-    def _drop_connection(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            try:
-                connection.close(force=True)
-            except apsw.Error as error:
-                _log.warning("closing %s: %s", self._path, error)
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except apsw.Error as error:
+            _log.warning("rolling back in %s: %s", self._path, error)
 
     def _answer(self, done: Done, error: BaseException | None) -> None:
         try:
@@ -214,8 +195,6 @@ class SqliteWriter:
 
     def _checkpoint(self) -> None:
         self._log_pages = 0
-        if self._connection is None:
-            return
         try:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except apsw.Error as error:
@@ -224,6 +203,19 @@ class SqliteWriter:
             self._checkpoint_failed = True
         else:
             self._checkpoint_failed = False
+
+
+def _is_everybodys(error: BaseException) -> bool:
+    """Whether the machine failed, rather than one list of the group."""
+    return isinstance(error, StorageUnavailable) and not isinstance(error, StorageFull)
+
+
+def _log_pages(path: Path) -> int:
+    """Pages in the log that a killed process left."""
+    try:
+        return Path(f"{path}-wal").stat().st_size // PAGE_BYTES
+    except FileNotFoundError:
+        return 0
 
 
 def _pages(submission: _Submission) -> int:
