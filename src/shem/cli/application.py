@@ -40,9 +40,7 @@ def new(
 
 def build(directory: Directory = Path(), json: Json = False) -> None:
     """Check and package an application without deploying it."""
-    from shem.build.application import load
-
-    package = load(directory)
+    package = load_application(directory)
     if json:
         print_json(
             {
@@ -76,11 +74,16 @@ def deploy(
 
 def deploy_directory(to: Client, directory: Path) -> VersionView:
     """Package and deploy ``directory``, with notes on stderr. Raises what building and deploying raise."""
-    from shem.build.application import load
-
-    package = load(directory)
+    package = load_application(directory)
     note(f"deploying {summary(package)} to {to.url}")
     return to.deploy(package.name, package.manifest, wasm=package.wasm, files=package.files)
+
+
+def load_application(directory: Path) -> Package:
+    """See ``shem.build.application.load``, which is imported when it is needed."""
+    from shem.build.application import load
+
+    return load(directory)
 
 
 def summary(package: Package) -> str:

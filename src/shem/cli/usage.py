@@ -45,7 +45,8 @@ def command(agent_type: AgentTypeView, method: MethodView) -> str:
     agent = (
         f"{agent_type.name}({','.join(example(each) for each in agent_type.constructor if each.required)})"
     )
-    given = [example(each) for each in method.parameters if each.required]
+    # A bare word is text where text is wanted.
+    given = [example(each).strip('"') for each in method.parameters if each.required]
     return " ".join(["shem agent invoke", *(shlex.quote(word) for word in (agent, method.name, *given))])
 
 

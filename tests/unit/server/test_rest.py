@@ -240,7 +240,7 @@ def test_a_caller_that_hangs_up_changes_nothing() -> None:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        asking = asyncio.create_task(server.app(scope_of(f"{BASE}/agents/A(1)/invoke"), queue.get, send))
+        asking = asyncio.ensure_future(server.app(scope_of(f"{BASE}/agents/A(1)/invoke"), queue.get, send))
         for _ in range(10):
             await asyncio.sleep(0)
         assert server.executor.invocations
