@@ -15,7 +15,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.metadata
-import json
 import os
 import shutil
 import subprocess
@@ -38,8 +37,9 @@ _WIT = _HERE / "wit"
 _RUNTIME_MODULE = _HERE / "guest" / "shem_runtime.py"
 _SDK = Path(shem_sdk.__file__).parent
 _WORLD = "runtime"
+_WASM, _LIBRARY, _DIGEST = "runtime.wasm", "library.zip", "sha256"  # files of an entry of the cache
 _BUILD_TIMEOUT_S = 600
-_LIBRARY_LEFT_OUT = frozenset(
+_LEFT_OUT_OF_LIBRARY = frozenset(
     {"__pycache__", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip"}
 )
 """Parts of the standard library that no agent can use, or that only test the library itself."""
@@ -50,13 +50,13 @@ class PythonRuntime:
     """The runtime component and what belongs to it.
 
     Attributes:
-        wasm: file of the component.
-        library: zip file of the guest's standard library, to be served at ``/python``.
+        wasm: the component.
+        library: zip of the guest's standard library, to be served at ``/python``.
         hash: of the inputs, hex.
     """
 
-    wasm: Path
-    library: Path
+    wasm: bytes
+    library: bytes
     hash: str
 
 
@@ -108,24 +108,20 @@ def _find(home: Path, key: str) -> PythonRuntime | None:
     """A complete entry of the cache whose files are what was written; a damaged one is removed."""
     folder = home / key
     try:
-        written = json.loads((folder / "files.json").read_bytes())
+        runtime = PythonRuntime((folder / _WASM).read_bytes(), (folder / _LIBRARY).read_bytes(), key)
+        written = (folder / _DIGEST).read_text()
     except FileNotFoundError:
         return None
-    except ValueError:
-        written = None
-    runtime = PythonRuntime(folder / "runtime.wasm", folder / "library.zip", key)
-    if written == _digests(runtime):
+    if written == _digest(runtime):
         return runtime
     shutil.rmtree(folder)
     return None
 
 
-def _digests(runtime: PythonRuntime) -> dict[str, str] | None:
-    try:
-        files = (runtime.wasm, runtime.library)
-        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-    except FileNotFoundError:
-        return None
+def _digest(runtime: PythonRuntime) -> str:
+    digest = hashlib.sha256(runtime.wasm)
+    digest.update(runtime.library)
+    return digest.hexdigest()
 
 
 @contextmanager
@@ -146,17 +142,15 @@ def _build(home: Path, key: str, stand_ins: Mapping[str, bytes], say: Progress) 
     with tempfile.TemporaryDirectory(dir=home, prefix="build-") as scratch:
         stage, result = Path(scratch) / "stage", Path(scratch) / "result"
         result.mkdir()
-        _componentize(stage, result / "runtime.wasm")
-        library = _library(stage / "library") | stand_ins
-        (result / "library.zip").write_bytes(archive(library))
-        built = PythonRuntime(result / "runtime.wasm", result / "library.zip", key)
-        (result / "files.json").write_text(json.dumps(_digests(built)))
+        _componentize(stage, result / _WASM)
+        library = archive({**_library(stage / "library"), **stand_ins})
+        runtime = PythonRuntime((result / _WASM).read_bytes(), library, key)
+        (result / _LIBRARY).write_bytes(library)
+        (result / _DIGEST).write_text(_digest(runtime))
         result.rename(home / key)
-    runtime = PythonRuntime(home / key / "runtime.wasm", home / key / "library.zip", key)
-    say(
-        f"built the Python runtime component in {time.monotonic() - started:.1f} s: "
-        f"{runtime.wasm.stat().st_size / 1e6:.1f} MB, standard library {runtime.library.stat().st_size / 1e6:.1f} MB"
-    )
+    took_s = time.monotonic() - started
+    sizes = f"{len(runtime.wasm) / 1e6:.1f} MB, standard library {len(library) / 1e6:.1f} MB"
+    say(f"built the Python runtime component in {took_s:.1f} s: {sizes}")
     return runtime
 
 
@@ -208,5 +202,5 @@ def _library(folder: Path) -> dict[str, bytes]:
     return {
         path: data
         for path, data in _sources(folder, "*")
-        if _LIBRARY_LEFT_OUT.isdisjoint(path.split("/")[:-1])
+        if _LEFT_OUT_OF_LIBRARY.isdisjoint(path.split("/")[:-1])
     }

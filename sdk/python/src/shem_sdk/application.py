@@ -15,10 +15,6 @@ ROOTS = ("/app/src", "/app")
 """Where a user's modules are in an agent's file system; both layouts of a Python project work."""
 
 
-class NoAgents(LookupError):
-    """The modules define no agent."""
-
-
 class Application:
     """Loaded once, while the base image of a version is made."""
 
@@ -26,27 +22,23 @@ class Application:
         self._roots = roots
         self.freshness = Freshness()
         self.definitions: dict[str, Definition] = {}
+        self._loaded = False
 
     def load(self, modules: Iterable[str]) -> None:
         """Import the modules and read their agent types; a second call does nothing.
 
         Raises:
-            NoAgents: there is no class under ``@agent``.
             InvalidAgent: one that cannot be an agent.
             BaseException: whatever importing the modules raises.
         """
-        if self.definitions:
+        if self._loaded:
             return
-        names = [name.strip() for name in modules if name.strip()]
         self._extend_path()
         with self.freshness.watching():
-            for name in names:
+            for name in modules:
                 importlib.import_module(name)
         self.definitions = define_all(registrations)
-        if not self.definitions:
-            raise NoAgents(
-                f"no class has @agent in {', '.join(names) or 'the list of modules, which is empty'}"
-            )
+        self._loaded = True
 
     def _extend_path(self) -> None:
         sys.dont_write_bytecode = True  # the user's files are read-only

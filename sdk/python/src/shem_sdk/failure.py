@@ -46,8 +46,7 @@ def _type_name(error: BaseException) -> str:
 def _message(error: BaseException) -> str:
     try:
         return _printable(str(error))
-    except BaseException:  # noqa: BLE001  # a user's __str__ may do anything, and there is a failure to
-    report
+    except BaseException:  # noqa: BLE001  # a user's __str__ may do anything
         return "(the exception has no text: its __str__ failed)"
 
 

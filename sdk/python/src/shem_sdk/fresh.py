@@ -49,8 +49,9 @@ class Freshness:
         random.seed()
         for generator in list(self._generators):
             generator.seed()
-        tempfile._name_sequence = None  # type: ignore[attr-defined]  # made again, and seeded, when next
-        needed for name in _UUID_CACHES:
+        # Made again, and seeded, when next needed.
+        tempfile._name_sequence = None  # type: ignore[attr-defined]  # typeshed leaves private names out
+        for name in _UUID_CACHES:
             if hasattr(uuid, name):
                 setattr(uuid, name, None)
 

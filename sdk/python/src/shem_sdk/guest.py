@@ -1,8 +1,8 @@
-"""The exports of the Python runtime component: ``golem:agent/guest``, ``save-snapshot`` and ``load-snapshot``.
+"""The exports of the Python runtime component: agents, and their snapshots.
 
-Imported in a guest only, where componentize-py provides the generated bindings. An exception that left an export
-would be a trap and end the agent, so every export whose type has an error case catches everything, also
-``SystemExit`` and ``KeyboardInterrupt``: an agent is never more than one bad method call from its next good one.
+Imported in a guest only, where componentize-py provides the generated bindings. An exception that left an
+export would be a trap and end the agent, so every export whose type has an error case catches everything,
+also ``SystemExit`` and ``KeyboardInterrupt``: after a bad method call the next one works.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Guest(exports.Guest):  # type: ignore[misc]  # generated inside the guest,
         try:
             _load()
             return [_agent_type(definition) for definition in _application.definitions.values()]
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # see the head of the file
             raise Err(_custom_error(failure_of(error))) from None
         finally:
             _flush()
@@ -69,7 +69,7 @@ class Guest(exports.Guest):  # type: ignore[misc]  # generated inside the guest,
                 )
             _application.freshness.renew()
             _construct(definition, input)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # see the head of the file
             raise Err(_agent_error(error)) from None
         finally:
             _flush()
@@ -77,7 +77,7 @@ class Guest(exports.Guest):  # type: ignore[misc]  # generated inside the guest,
     def invoke(self, method_name: str, input: Any, principal: Any) -> Any:
         try:
             return _invoke(method_name, input)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # see the head of the file
             raise Err(_agent_error(error)) from None
         finally:
             _flush()
@@ -87,7 +87,7 @@ class Guest(exports.Guest):  # type: ignore[misc]  # generated inside the guest,
 
 
 class SaveSnapshot(exports.SaveSnapshot):  # type: ignore[misc]  # generated inside the guest, unknown on the host
-    """``golem:api/save-snapshot@1.5.0``; it has no error case, so what fails here is a trap, told on stderr."""
+    """``golem:api/save-snapshot@1.5.0``; it has no error case: what fails is a trap, told on stderr."""
 
     def save(self) -> Any:
         living = _the_living()
@@ -106,7 +106,7 @@ class LoadSnapshot(exports.LoadSnapshot):  # type: ignore[misc]  # generated ins
     def load(self, snapshot: Any) -> None:
         try:
             _load_snapshot(snapshot.payload)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # see the head of the file
             failure = failure_of(error)
             raise Err(f"{failure.type}: {failure.message}") from None
         finally:
@@ -115,7 +115,7 @@ class LoadSnapshot(exports.LoadSnapshot):  # type: ignore[misc]  # generated ins
 
 def _load() -> None:
     set_environment(environment.get_environment())
-    _application.load(os.environ.get(AGENT_MODULES_VARIABLE, "").split(","))
+    _application.load(filter(None, os.environ.get(AGENT_MODULES_VARIABLE, "").split(",")))
 
 
 def _construct(definition: Definition, input: Any) -> None:

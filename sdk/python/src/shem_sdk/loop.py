@@ -52,8 +52,8 @@ class Loop(asyncio.BaseEventLoop):
         return super().time()
 
     def _process_events(self, event_list: list[object]) -> None:
-        # asyncio calls this right before it asks for the time. self._no_timers = not self._scheduled  #
-        type: ignore[attr - defined]  # typeshed leaves private names out
+        # asyncio calls this right before it asks for the time.
+        self._no_timers = not self._scheduled  # type: ignore[attr-defined]  # typeshed leaves private names out
 
     def _write_to_self(self) -> None:
         """There are no other threads that would have to wake this one."""
