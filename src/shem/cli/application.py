@@ -81,7 +81,7 @@ def deploy_directory(to: Client, directory: Path) -> VersionView:
 
 def load_application(directory: Path) -> Package:
     """See ``shem.build.application.load``, which is imported when it is needed."""
-    from shem.build.application import load
+    from shem.build.application import package as package_directory
 
     return load(directory)
 
