@@ -114,6 +114,8 @@ class Execution:
         surroundings: Surroundings,
     ) -> None:
         self.version, self.agent = version, agent
+        self.is_new = True  # until its constructor has returned
+        self.is_waiting = False
         self._unwind = threading.Event()
         self._wait = surroundings.wait
         self.journal = Journal(recorded, end=end)
@@ -224,12 +226,15 @@ class Execution:
             if self.journal.is_live:
                 raise
             raise Divergence(self.journal.end, "the recorded continuation", f"a trap: {trap}") from trap
+        self.is_new = False
         self.context.finish_output()
         end = self.recorder.finished(result, started=index, version=self.version.number)
         return None if end is None else Finished(entry.idempotency_key, entry.method, end, result)
 
     def _block(self, timeout_ns: int) -> None:
+        self.is_waiting = True
         self._wait(self._unwind, timeout_ns)
+        self.is_waiting = False
         if self._unwind.is_set():
             raise Unwound
 

@@ -20,7 +20,6 @@ class Work:
         method: name of the method; empty only creates or recovers the agent.
         key: idempotency key.
         given: the caller chose the key, so the invocation may have ended before.
-        stored: it is in the inbox, and must be taken out there when it ends.
         answer: resolved when the outcome is durable.
     """
 
@@ -28,7 +27,6 @@ class Work:
     arguments: DataValue
     key: str
     given: bool
-    stored: bool
     answer: asyncio.Future[Invoked]
 
 
@@ -47,7 +45,8 @@ class ActiveAgent:
         env: environment variables to create it with.
         execution: None while it is asleep.
         busy: a turn is under way (guest or commit).
-        deleted: set once; everything that comes after belongs to a new instance.
+        gone: it is being deleted; set when it is. What comes after belongs to a new instance.
+        idle: set when the turn that is under way has ended, for those who wait for that.
     """
 
     environment: int
@@ -61,5 +60,5 @@ class ActiveAgent:
     execution: Execution | None = None
     mailbox: Mailbox[Work] = field(default_factory=Mailbox)
     busy: bool = False
-    deleted: bool = False
-    idle: asyncio.Event | None = None  # somebody waits for the end of the turn
+    gone: asyncio.Event | None = None
+    idle: asyncio.Event | None = None

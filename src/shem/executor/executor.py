@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,21 +25,26 @@ import structlog
 
 from shem.agent import identity, values
 from shem.agent.execution import Unwound
-from shem.errors import Conflict, NotFound, ShemError, Stopping, StorageUnavailable
+from shem.agent.schema import AgentType
+from shem.errors import Conflict, NotFound, PlatformError, ShemError, Stopping
 from shem.executor.active import ActiveAgent, Work
 from shem.executor.handoff import Handoff
-from shem.executor.history import History
+from shem.executor.history import History, from_queue, to_queue, used_for_something_else
 from shem.executor.turn import Turned, Turns
 from shem.executor.workers import Workers
+from shem.golem.guest import DataValue
 from shem.registry.environment import Environment
-from shem.registry.registry import Registry
-from shem.storage.protocol import AgentRow, DeleteAgent, Fenced, PutInbox, Storage
+from shem.registry.registry import Identified, Registry
+from shem.storage.protocol import AgentRow, DeleteAgent, Fenced, Op, PutInbox, Storage
 from shem.views import AgentPage, AgentView, Invoked, OplogPage
 
 log = structlog.get_logger()
 
-KEY_CHARACTERS_MAX = 256
-"""Length of an idempotency key that a caller may choose."""
+NO_ARGUMENTS: DataValue = ("tuple", [])
+"""Of the work that only creates or recovers an agent."""
+
+PAGE_MAX = 1_000
+"""Agents of one page of a listing."""
 
 RESIDENT_MAX = 1_000
 """Agents in memory at the same time. A Python agent keeps one to two megabytes of its own."""
@@ -158,7 +163,7 @@ class Executor:
         if found.row is not None or found.busy or len(found.mailbox):
             raise Conflict(f"{found.name} exists already")
         found.env = tuple(variables.items())
-        await self._run(found, "", _NO_ARGUMENTS, None)
+        await self._run(found, "", NO_ARGUMENTS, None)
         return self._view(found)
 
     async def get(self, env: Environment, agent: str) -> AgentView:
@@ -177,6 +182,7 @@ class Executor:
     ) -> AgentPage:
         """Agents in the order of creation."""
         after = identity.parse_cursor(cursor)
+        limit = min(max(limit, 1), PAGE_MAX)
         rows = self._storage.agents(
             env.key, type=type, status=status, version=version, after=after, limit=limit + 1
         )
@@ -245,7 +251,7 @@ class Executor:
             component=row.component if row else asked.component,
             version=row.version if row else asked.version,
             row=row,
-            env=self._history.env_of(row) if row else (),
+            env=tuple(msgspec.json.decode(row.env, type=dict[str, str]).items()) if row else (),
         )
         self._active[environment, asked.name] = agent
         return agent
@@ -254,10 +260,10 @@ class Executor:
         asked = self._registry.identify_row(row)
         agent = self._activate(row.environment, asked, row)
         for queued in self._storage.inbox(row.agent):
-            method, arguments = self._history.queued(queued)
+            method, arguments = from_queue(queued)
             agent.mailbox.offer(self._work(method, arguments, queued.key, given=True))
         if not len(agent.mailbox):
-            agent.mailbox.offer(self._work("", _NO_ARGUMENTS, None))
+            agent.mailbox.offer(self._work("", NO_ARGUMENTS, None))
         self._pump(agent)
 
     # -- running them --------------------------------------------------------------------------------------------
@@ -272,7 +278,7 @@ class Executor:
 
     async def _trigger(self, agent: ActiveAgent, method: str, arguments: DataValue, key: str | None) -> Invoked:
         if agent.row is None:
-            await self._run(agent, "", _NO_ARGUMENTS, None)
+            await self._run(agent, "", NO_ARGUMENTS, None)
         row = agent.row
         assert row is not None, "an agent that ran has a row"
         if row.status == "failed":
@@ -282,7 +288,7 @@ class Executor:
         known = agent.mailbox.find(work.key)
         if known is None:
             try:
-                await self._commit([PutInbox(row.agent, work.key, self._history.to_queue(method, arguments))])
+                await self._commit([PutInbox(row.agent, work.key, to_queue(method, arguments))])
             except Fenced:  # it ran, or is queued, already
                 return accepted
             known = agent.mailbox.offer(work)

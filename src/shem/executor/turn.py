@@ -8,18 +8,20 @@ memory: so a crash at any moment of a turn leaves either nothing of it, or a beg
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
+from shem.agent import values
 from shem.agent.execution import Agent, Execution, Finished, Surroundings
+from shem.agent.schema import AgentType
 from shem.agent.version import Version
 from shem.clock import Clock
 from shem.errors import InvocationFailed
 from shem.executor.active import ActiveAgent, Work
 from shem.executor.history import History
+from shem.golem.guest import Result
 from shem.oplog import codec
 from shem.oplog.entries import AgentMode, Error, ErrorKind
 from shem.storage.protocol import (
@@ -35,6 +37,7 @@ from shem.storage.protocol import (
     TakeInbox,
 )
 from shem.views import Invoked
+from shem.wasi.cli import Exited
 from shem.wasm.errors import Trap
 
 
@@ -57,7 +60,8 @@ class Turns:
     """Takes turns; shared by all agents.
 
     Args:
-        versions: (component id, number) to a version ready to run; may take long the first time.
+        types: (component id, number) to the agent types of that version.
+        versions: (component id, number) to that version ready to run; may take seconds the first time.
     """
 
     storage: Storage
@@ -65,6 +69,7 @@ class Turns:
     clock: Clock
     entropy: Callable[[int], bytes]
     wait: Callable[[threading.Event, int], None]
+    types: Callable[[str, int], Mapping[str, AgentType]]
     versions: Callable[[str, int], Version]
     history: History
 
@@ -92,7 +97,8 @@ class _Turn:
         if work.given and agent.row is not None:
             ended = self.turns.storage.result(agent.row.agent, work.key)
             if ended is not None:
-                self._answer(*self.turns.history.ended(agent.row, work.key, work.method, ended))
+                result = self.turns.history.ended(agent.row, work.key, work.method, work.arguments, ended)
+                self._answer(ended, result)
                 return
         if agent.execution is None:
             completed = self._wake()
@@ -116,26 +122,26 @@ class _Turn:
         turned, execution = self.turned, self.agent.execution
         turned.ops.clear()
         turned.answer, turned.error, turned.drop, turned.row = None, error, True, None
-        if self.new_row is not None and self.flushed and not isinstance(error, Trap):
-            turned.ops.append(DeleteAgent(self.new_row.agent))  # its constructor refused: it has never been
-        if not isinstance(error, Trap):
+        if execution is None or not isinstance(error, Trap | Exited):
+            if self.new_row is not None and self.flushed:  # its constructor refused: it has never been
+                turned.ops.append(DeleteAgent(self.new_row.agent))
             return
-        stderr = execution.stderr_tail() if execution is not None else ""
+        end = _End.of(error)
+        stderr = execution.stderr_tail()
         turned.error = InvocationFailed(
-            f"{self.work.method or 'the constructor'} of {self.agent.name} trapped: {error.message}",
+            f"{self.work.method or 'the constructor'} of {self.agent.name} {end.words}",
             hint="The agent has failed; its history is kept. Look at its oplog, or delete it.",
-            cause=error.kind,
+            cause=end.kind.name.lower().replace("_", "-"),
             stderr=stderr,
         )
-        if execution is None or (self.new_row is not None and not self.flushed):
+        if execution.is_new and not self.flushed:
             return  # an agent whose constructor crashed has never been
-        journal = execution.journal
-        journal.append(
+        execution.journal.append(
             Error(
                 at_ns=execution.recorder.stamp(),
-                error=_error_kind(error),
-                message="\n".join([error.message, *error.backtrace]),
-                retry_from=journal.end,
+                error=end.kind,
+                message="\n".join([end.words, *end.backtrace]),
+                retry_from=execution.journal.end,
                 stderr=stderr,
             )
         )
@@ -148,11 +154,12 @@ class _Turn:
         version = turns.versions(agent.component, agent.version)
         surroundings = Surroundings(turns.clock, turns.entropy, turns.blobs, turns.wait, self._flush)
         if agent.row is None:
-            return self._create(version, surroundings)
+            self._create(version, surroundings)
+            return None
         key = agent.row.agent
         end = turns.storage.oplog_end(key)
-        execution = Execution(version, self._identity(key), turns.history.entries(key), end, surroundings)
-        agent.execution = execution
+        entries = turns.history.entries(key)
+        agent.execution = execution = Execution(version, self._identity(key), entries, end, surroundings)
         return execution.recover()
 
     def _create(self, version: Version, surroundings: Surroundings) -> None:
@@ -169,11 +176,11 @@ class _Turn:
             version=agent.version,
             status="idle",
             created_at_ns=turns.clock.wall_ns(),
-            env=codec.encode_env(agent.env),
+            env=msgspec.json.encode(dict(agent.env)),
         )
         tag, refusal = execution.create()
         if tag == "err":
-            raise turns.history.agent_error(agent, "", refusal)
+            raise values.agent_error(refusal, agent.name)
 
     def _identity(self, key: int) -> Agent:
         agent = self.agent
@@ -188,13 +195,14 @@ class _Turn:
         self.turned.ops.append(PutResult(key, finished.key, finished.index))
         self.turned.ops.append(TakeInbox(key, finished.key))
 
-    def _answer(self, index: int, result: tuple[str, Any]) -> None:
+    def _answer(self, index: int, result: Result) -> None:
         agent, work, turned = self.agent, self.work, self.turned
         tag, value = result
         if tag == "err":
-            turned.error = self.turns.history.agent_error(agent, work.method, value)
+            turned.error = values.agent_error(value, agent.name)
             return
-        shown = self.turns.history.shown(agent, work.method, value)
+        agent_type = self.turns.types(agent.component, agent.version)[agent.type]
+        shown = values.result(agent_type, work.method, value)
         turned.answer = Invoked(shown, agent.name, work.key, index, agent.version)
 
     def _gather(self, execution: Execution, status: str = "idle") -> None:
@@ -228,8 +236,18 @@ class _Turn:
         self.flushed = True
 
 
-def _error_kind(trap: Trap) -> ErrorKind:
-    return {
-        "stack-overflow": ErrorKind.STACK_OVERFLOW,
-        "out-of-memory": ErrorKind.OUT_OF_MEMORY,
-    }.get(trap.kind, ErrorKind.DETERMINISTIC_TRAP)
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a guest ended that did not return: in words, for programs, and where it was."""
+
+    words: str
+    kind: ErrorKind
+    backtrace: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, error: Trap | Exited) -> _End:
+        if isinstance(error, Exited):
+            return cls(f"called exit({error.code})", ErrorKind.PERMANENT_ERROR)
+        kinds = {"stack-overflow": ErrorKind.STACK_OVERFLOW, "out-of-memory": ErrorKind.OUT_OF_MEMORY}
+        kind = kinds.get(error.kind, ErrorKind.DETERMINISTIC_TRAP)
+        return cls(f"trapped: {error.message}", kind, error.backtrace)

@@ -12,19 +12,18 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
 from shem.agent import identity
-from shem.agent.contract import dump_agent_types, load_agent_types, read_agent_types
-from shem.agent.schema import AgentType
+from shem.agent.schema import AgentType, read_agent_types
 from shem.agent.version import Version
 from shem.clock import Clock, rfc3339
 from shem.errors import BadInput, Conflict, NotFound
 from shem.golem.guest import DataValue
 from shem.registry.artifacts import Artifacts
 from shem.registry.environment import Environment
-from shem.registry.show import type_view
 from shem.registry.versions import Recipe, Versions
 from shem.storage.protocol import AgentRow, ComponentRow, PutComponent, PutVersion, Storage, VersionRow
 from shem.views import AgentTypeView, ComponentView, VersionView
@@ -141,7 +140,7 @@ class Registry:
             created_at_ns = self._clock.wall_ns()
             say("preparing the base image")
             discovered = self._versions.discover(recipe, created_at_ns, say)
-            types = {t.name: t for t in read_agent_types(discovered)}
+            types = read_agent_types(discovered)
             self._check_types(env, name, types)
             new = component is None
             if component is None:
@@ -154,7 +153,7 @@ class Registry:
                 wasm=recipe.wasm,
                 files=recipe.files,
                 manifest=msgspec.json.encode(recipe),
-                agent_types=dump_agent_types(types.values()),
+                agent_types=msgspec.json.encode([t.to_stored() for t in types.values()]),
                 created_at_ns=created_at_ns,
             )
             self._storage.commit([*([PutComponent(component.row)] if new else []), PutVersion(row)])
@@ -279,16 +278,17 @@ class Registry:
             created_at=rfc3339(row.created_at_ns),
             wasm=row.wasm,
             files=row.files,
-            agent_types=[type_view(types[name], component.name, row.version) for name in sorted(types)],
+            agent_types=[types[name].view(component.name, row.version) for name in sorted(types)],
             unchanged=unchanged,
         )
 
     def _type_view(self, component: str, version: int, agent_type: AgentType) -> AgentTypeView:
-        return type_view(agent_type, self.component_name(component), version)
+        return agent_type.view(self.component_name(component), version)
 
 
 def _stored_types(row: VersionRow) -> dict[str, AgentType]:
-    return {t.name: t for t in load_agent_types(row.agent_types)}
+    stored: list[Any] = msgspec.json.decode(row.agent_types)
+    return {t.name: t for t in map(AgentType.from_stored, stored)}
 
 
 def _silent(line: str) -> None: ...

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from shem.agent import values
 from shem.agent.schema import AgentType
 from shem.agent.version import Version
 from shem.errors import BadComponent
@@ -151,7 +152,7 @@ class Versions:
             tag, answer = guest.discover_agent_types(instance)
             context.finish_output()
             if tag == "err":
-                raise guest_refusal(answer)
+                raise _refused(recipe, answer)
             image = instance.capture()
         except (Trap, Exited) as end:
             context.finish_output()
@@ -192,6 +193,14 @@ class Versions:
     def _lock_of(self, name: str) -> threading.Lock:
         with self._lock:
             return self._making.setdefault(name, threading.Lock())
+
+
+def _refused(recipe: Recipe, answer: guest.AgentErrorValue) -> BadComponent:
+    """The guest could not say its agent types: for Python an exception of the user's modules, with file and line."""
+    error = values.agent_error(answer, recipe.name)
+    file, line = error.details.get("file"), error.details.get("line")
+    where = f"{file}:{line}: " if file is not None else ""
+    return BadComponent(where + error.message, **error.details)
 
 
 def _ignore(line: str) -> None:

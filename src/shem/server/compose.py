@@ -55,6 +55,7 @@ def open_house(data: Path) -> House:
         clock=clock,
         entropy=os.urandom,
         wait=wait,
+        types=registry.types,
         versions=registry.ready,
         history=History(storage, blobs, registry),
     )
