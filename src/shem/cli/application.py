@@ -10,6 +10,7 @@ import typer
 from shem.cli.options import App, Directory, Environment, Json, Server, client
 from shem.cli.output import note, print_json, write
 from shem.cli.usage import describe
+from shem.errors import BadInput
 from shem.views import VersionView
 
 if TYPE_CHECKING:
@@ -34,13 +35,13 @@ def new(
         )
         return
     for file in files:
-        write(str(file))
+        write(str(directory / file))
     note(f"next: shem dev {directory}")
 
 
 def build(directory: Directory = Path(), json: Json = False) -> None:
     """Check and package an application without deploying it."""
-    package = load_application(directory)
+    package = package_directory(directory)
     if json:
         print_json(
             {
@@ -74,16 +75,20 @@ def deploy(
 
 def deploy_directory(to: Client, directory: Path) -> VersionView:
     """Package and deploy ``directory``, with notes on stderr. Raises what building and deploying raise."""
-    package = load_application(directory)
+    package = package_directory(directory)
     note(f"deploying {summary(package)} to {to.url}")
     return to.deploy(package.name, package.manifest, wasm=package.wasm, files=package.files)
 
 
-def load_application(directory: Path) -> Package:
-    """See ``shem.build.application.load``, which is imported when it is needed."""
-    from shem.build.application import package as package_directory
+def package_directory(directory: Path) -> Package:
+    """What would be deployed. Raises what ``shem.build.application.package`` raises, and ``BadInput``."""
+    from shem.build.application import package
 
-    return load(directory)
+    try:
+        return package(directory)
+    except OSError as error:
+        # A file that an editor or a tool takes away while it is read.
+        raise BadInput(f"{directory} cannot be read: {error}") from None
 
 
 def summary(package: Package) -> str:
