@@ -1,7 +1,7 @@
 """The process that test_storage_kill.py kills: writes for ever and prints what is acknowledged.
 
-A line is ``ack AGENT NUMBER`` (list NUMBER of AGENT is durable) or ``blob HASH``. It goes out with one ``write``,
-so it is whole or absent.
+A line is ``ack AGENT NUMBER`` (list NUMBER of AGENT is durable) or ``blob HASH``. It goes out with one
+``write``, so it is whole or absent.
 """
 
 from __future__ import annotations
