@@ -10,7 +10,7 @@ import typer
 
 from shem import __version__
 from shem.cli import agent, agent_type, application, completion, component, dev, server
-from shem.cli.failure import INTERRUPTED, report, report_usage
+from shem.cli.failure import FAILED, INTERRUPTED, report, report_usage
 from shem.errors import ShemError
 
 app = typer.Typer(
@@ -61,6 +61,9 @@ def run(arguments: list[str]) -> int:
         return report_usage(error)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except OSError as error:
+        print(f"error[system] {error}", file=sys.stderr)
+        return FAILED
     return code if isinstance(code, int) else 0
 
 

@@ -152,7 +152,7 @@ def package(monkeypatch: pytest.MonkeyPatch) -> Callable[[ShemError | None], Non
                 raise error
             return Package()
 
-        monkeypatch.setattr(application, "load_application", load)
+        monkeypatch.setattr(application, "package_directory", load)
 
     choose(None)
     return choose
@@ -325,3 +325,31 @@ def test_a_shell_is_answered_with_completions(
         run([])
     assert ended.value.code == 0
     assert capsys.readouterr().out.split() == ["agent", "agent-type"]
+
+
+def test_an_application_is_made_packaged_and_deployed(shem: Shem, tmp_path: Path) -> None:
+    directory = tmp_path / "my-app"
+    made = shem.result("new", str(directory)).splitlines()
+    assert str(directory / "counter.py") in made
+    assert all(Path(file).is_file() for file in made)
+    assert shem("new", str(directory))[0] == 4
+    assert shem("new", str(tmp_path / "other"), "--template", "nothing")[0] == 2
+    assert shem.data("build", str(directory))[0]["name"] == "my-app"
+    shem.result("deploy", str(directory))
+    name, _, wasm, files = shem.server.registry.deployed[0]
+    assert (name, wasm) == ("my-app", None)
+    assert files is not None
+    (directory / "counter.py").write_text("def increment(self:\n")
+    code, _, err = shem("deploy", str(directory))
+    assert code == 1
+    assert "error[bad-component] counter.py:1" in err
+    assert len(shem.server.registry.deployed) == 1
+    assert shem("deploy", str(tmp_path / "missing"))[0] == 3
+
+
+def test_what_the_system_refuses_is_told_without_a_traceback(shem: Shem, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("a file where a folder should be")
+    (tmp_path / "file").write_text("")
+    code, out, err = shem("new", str(tmp_path / "file" / "below"))
+    assert (code, out) == (1, "")
+    assert err.startswith("error[system] ")

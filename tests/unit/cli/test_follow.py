@@ -29,18 +29,21 @@ class Directory:
     async def changes(self) -> AsyncIterator[None]:
         self._loop = asyncio.get_running_loop()
         while True:
-            yield await self._changed.get()
+            await self._changed.get()
+            yield None
 
     def deploy(self, to: Client, directory: Path) -> VersionView:
         number = self.deployments
         self.deployments += 1
         if number < self._changes:
             self._loop.call_soon_threadsafe(self._changed.put_nowait, None)
-        else:
-            self._loop.call_soon_threadsafe(self._quiet.set)
-        if number in self._broken_at:
-            raise BadComponent("invalid syntax", file="counter.py", line=number)
-        return to.deploy("counter", b"%d" % number)
+        try:
+            if number in self._broken_at:
+                raise BadComponent("invalid syntax", file="counter.py", line=number)
+            return to.deploy("counter", b"%d" % number)
+        finally:
+            if number == self._changes:
+                self._loop.call_soon_threadsafe(self._quiet.set)
 
     async def follow(self) -> None:
         """Until it is quiet."""
