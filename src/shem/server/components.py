@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -12,6 +13,8 @@ from shem.server.call import Call
 from shem.server.operation import ENVIRONMENT, Operation
 from shem.server.reply import json_reply
 from shem.views import AgentTypeView, ComponentView, VersionView
+
+log = structlog.get_logger("shem.server")
 
 DEPLOY_BODY_MAX_BYTES = 256 << 20
 """Ten times the largest component known, a language runtime with its libraries; it is held in memory once."""
@@ -31,8 +34,14 @@ async def deploy(call: Call) -> Response:
     parts = await read_parts(call)
     if "manifest" not in parts:
         raise BadInput("the part manifest is missing", path="manifest", hint="Send multipart/form-data.")
+    name = call.path["name"]
     version = await call.rooms.registry.deploy(
-        environment, call.path["name"], parts["manifest"], parts.get("wasm"), parts.get("files")
+        environment,
+        name,
+        parts["manifest"],
+        parts.get("wasm"),
+        parts.get("files"),
+        lambda line: log.info(line, component=name),
     )
     return json_reply(version, 200 if version.unchanged else 201)
 
