@@ -2,7 +2,7 @@
 
 data/       shem.db, blobs/, lock     what is durable
             images/                   base images, a cache that belongs to this data
-cache/      compiled/, runtime/       compiled components and the Python runtime: shared by all servers of the machine
+cache/      compiled/, runtime/       compiled components and the Python runtime, shared by the machine
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from shem.storage.sqlite import SqliteStorage
 from shem.wasm.engine import Engine
 
 ACTIVE_PER_CORE = 2
-"""Guests that compute at the same time, per core. One would do for guests alone; the second uses the core while the
-first is inside a host function, waiting for Python's global lock."""
+"""Guests that compute at the same time, per core. One would do for guests alone; the second uses the core while
+the first is inside a host function, waiting for Python's global lock."""
 
 
 def open_house(data: Path) -> House:

@@ -105,9 +105,9 @@ def test_an_address_that_is_taken_is_a_conflict_that_names_it() -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         assert address(taken) == f"http://127.0.0.1:{port}"
-        with pytest.raises(Conflict, match=f"127.0.0.1 port {port}"):
+        with pytest.raises(Conflict, match=f"port {port}"):
             listen("127.0.0.1", port)
-    with pytest.raises(Conflict, match="192.0.2.1"):
+    with pytest.raises(Conflict, match=r"192\.0\.2\.1"):
         listen("192.0.2.1", 0)  # reserved for documentation: no machine has it
 
 

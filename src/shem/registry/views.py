@@ -1,5 +1,0 @@
-"""See ``shem.registry.environment``."""
-
-from shem.registry.environment import Environment
-
-__all__ = ["Environment"]
