@@ -25,8 +25,8 @@ from shem.storage.sqlite import SqliteStorage
 from shem.wasm.engine import Engine
 
 ACTIVE_PER_CORE = 2
-"""Guests that compute at the same time, per core. One would do for guests alone; the second uses the core while
-the first is inside a host function, waiting for Python's global lock."""
+"""Guests that compute at the same time, per core. One would do for guests alone; the second uses the core
+while the first is inside a host function, waiting for Python's global lock."""
 
 
 def open_house(data: Path) -> House:
