@@ -1,0 +1,137 @@
+"""A live instance of a component: call it, interrupt it, capture it.
+
+An instance runs one call at a time, on any thread. It lives in four states: ready, running, poisoned (a call ended by
+a trap or by a host function's exception, so the guest was left in the middle of something) and closed. Only a ready
+one can be called or captured.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .component import Linked
+from .engine import require_stack
+from .errors import Interrupted, Poisoned, WasmError
+from .machine import Machine
+from .types import ResourceType
+
+if TYPE_CHECKING:
+    from .image import Image
+
+MAX_MEMORY_BYTES = 4 << 30
+"""All that 32-bit pointers reach; less is the business of who runs the instance."""
+
+
+class Instance:
+    """Made by ``Linked.instantiate``."""
+
+    def __init__(self, linked: Linked, context: Any, image: Image | None) -> None:
+        require_stack()
+        self._linked = linked
+        self._running = threading.Lock()
+        self._poisoned = False
+        self._closed = False
+        self._machine = Machine(linked, context, self._destroy_held, max_memory_bytes=MAX_MEMORY_BYTES)
+
+    @property
+    def poisoned(self) -> bool:
+        """Whether a call ended in the middle of the guest."""
+        return self._poisoned
+
+    def call(self, interface: str, name: str, *args: Any) -> Any:
+        """Call an export.
+
+        Args:
+            interface: its full name with version; ``""`` for a function at the root level.
+            name: as in WIT.
+            args: as ``types`` maps them.
+
+        Raises:
+            ValueMismatch: an argument does not fit; nothing has happened.
+            Trap: the guest stopped (``Interrupted`` when because of ``interrupt``).
+            Poisoned: a call before has ended so.
+            WasmError: there is no such export, or the instance is closed or running.
+            BaseException: whatever a host function raised, that very exception.
+        """
+        return self.function(interface, name)(*args)
+
+    def function(self, interface: str, name: str) -> Callable[..., Any]:
+        """An export as a Python function; see ``call``.
+
+        Raises:
+            WasmError: there is no such export.
+        """
+        callee = self._linked.callees.get(interface, {}).get(name)
+        if callee is None:
+            raise WasmError(
+                f"the component exports no function {f'{interface}#{name}' if interface else name}"
+            )
+        check, run = callee.check, functools.partial(callee.run, self._machine)
+
+        def call(*args: Any) -> Any:
+            check(args)
+            return self._run(run, args)
+
+        return call
+
+    def _run(self, run: Callable[..., Any], *args: Any) -> Any:
+        """Run guest code, and decide what it means when it does not come to its end."""
+        machine = self._machine
+        if not self._running.acquire(blocking=False):
+            raise WasmError("the instance is running a call; it runs one at a time")
+        try:
+            if self._closed:
+                raise WasmError("the instance is closed")
+            if self._poisoned:
+                raise Poisoned("the instance trapped in a call before; make a new one")
+            require_stack()
+            try:
+                if machine.stopping:
+                    raise Interrupted("interrupted by the host", kind="interrupt")
+                return run(*args)
+            except BaseException as error:  # noqa: BLE001 - raised below, outside of this handler
+                self._poisoned = True
+                failure = machine.failure or error
+                machine.failure = None
+        finally:
+            self._running.release()
+        raise failure
+
+    def _destroy_held(self, resource: ResourceType, representation: int) -> None:
+        self._run(self._machine.destroy, resource, representation, None)
+
+    def interrupt(self) -> None:
+        """Stop the call that runs, or else the next one, with ``Interrupted``. From any thread.
+
+        A guest in a loop stops within milliseconds; a host function is left to finish first.
+        """
+        self._machine.stopping = True
+        self._machine.store.interrupt()
+
+    def close(self) -> None:
+        """Free the memory and everything else. Closing twice is allowed.
+
+        Raises:
+            WasmError: a call runs.
+        """
+        if not self._running.acquire(blocking=False):
+            raise WasmError("the instance is running a call; interrupt it before closing")
+        try:
+            if not self._closed:
+                self._closed = True
+                self._machine.close()
+        finally:
+            self._running.release()
+
+    def __enter__(self) -> Instance:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True) and hasattr(self, "_machine"):
+            self._machine.close()
