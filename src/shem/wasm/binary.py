@@ -75,6 +75,7 @@ def _component(reader: Reader, depth: int) -> d.Component:
     definitions: list[d.Definition] = []
     while not reader.done:
         at = reader.position
+        reader.section = "component"
         code = reader.byte()
         name = _SECTIONS.get(code)
         if name is None:

@@ -16,7 +16,7 @@ T = TypeVar("T")
 MAX_NESTING: Final = 32
 """Components and types inside each other. Tools make up to 4; reading recurses, so there must be a bound."""
 
-_PRIMITIVES: Final = {
+PRIMITIVES: Final = {
     0x7F: Prim("bool"),
     0x7E: Prim("s8"),
     0x7D: Prim("u8"),
@@ -140,7 +140,7 @@ def alias(reader: Reader) -> d.ExportAlias | d.OuterAlias:
 def _type_ref(reader: Reader) -> d.TypeRef:
     at = reader.position
     code = reader.peek()
-    if primitive := _PRIMITIVES.get(code):
+    if primitive := PRIMITIVES.get(code):
         reader.byte()
         return primitive
     index = reader.s33()
@@ -173,7 +173,7 @@ def _case(reader: Reader) -> tuple[str, d.TypeRef | None]:
 def type_body(reader: Reader, depth: int) -> d.TypeBody:
     at = reader.position
     code = reader.byte()
-    if primitive := _PRIMITIVES.get(code):
+    if primitive := PRIMITIVES.get(code):
         return primitive
     if code in _UNSUPPORTED_TYPES:
         raise reader.error(f"{_UNSUPPORTED_TYPES[code]} are not supported", at)
