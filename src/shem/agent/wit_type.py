@@ -98,15 +98,18 @@ class _Reader:
         if index in self._open:
             raise self._broken(f"refers to node {index}, which contains it: types cannot be recursive")
         if index not in self._done:
+            if len(self._open) == DEPTH_MAX:
+                raise self._too_deep()
             self._open.append(index)
             self._depth_of[index] = 1
             self._done[index] = self._read(self._nodes[index])
             self._open.pop()
-        depth = self._depth_of[index] + 1
         if self._open:
-            self._depth_of[self._open[-1]] = max(self._depth_of[self._open[-1]], depth)
-        if depth > DEPTH_MAX or len(self._open) > DEPTH_MAX:
-            raise self._broken(f"nests deeper than {DEPTH_MAX} levels")
+            # A type that is shared was read at another depth: what counts is how deep it is itself.
+            parent, depth = self._open[-1], self._depth_of[index] + 1
+            self._depth_of[parent] = max(self._depth_of[parent], depth)
+            if depth > DEPTH_MAX:
+                raise self._too_deep()
         return self._done[index]
 
     def _read(self, node: dict[str, Any]) -> Schema:
@@ -208,6 +211,9 @@ class _Reader:
         for position, name in enumerate(names):
             if name in names[:position]:
                 raise self._broken(f"has two {what}s {json.dumps(name)}")
+
+    def _too_deep(self) -> BadComponent:
+        return self._broken(f"nests deeper than {DEPTH_MAX} levels")
 
     def _broken(self, reason: str) -> BadComponent:
         node = f"type node {self._open[-1]}" if self._open else "the type"
