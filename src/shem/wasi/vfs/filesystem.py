@@ -142,13 +142,14 @@ class FileSystem:
         """
         if create and directory:
             raise FsError("invalid")
-        place = walk(base, path, follow=(follow or path.endswith("/")) and not (create and exclusive))
+        slash = path.endswith("/")
+        place = walk(base, path, follow=follow and not (exclusive or slash) if create else follow or slash)
         node = place.node
+        if create and place.slash:
+            raise FsError("is-directory")
         if node is None:
             if not create:
                 raise FsError("no-entry")
-            if place.slash:
-                raise FsError("is-directory")
             return self._create(place)
         if create and exclusive:
             raise FsError("exist")
