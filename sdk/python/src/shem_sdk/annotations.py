@@ -45,7 +45,9 @@ class Refused(TypeError):
     """An annotation that cannot cross the border; the message names where it stands."""
 
 
-_SCALARS: Mapping[object, ScalarName] = {python: name for name, python in PYTHON_SCALARS.items()}
+_SCALARS: Mapping[object, ScalarName] = {python: name for name, python in PYTHON_SCALARS.items()} | {
+    None: "None"
+}
 _HINTS: Mapping[object, str] = {
     list: "say what is in it: list[int]",
     tuple: "say what is in it: tuple[int, str]",
