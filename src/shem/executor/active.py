@@ -20,6 +20,7 @@ class Work:
         method: name of the method; empty only creates or recovers the agent.
         key: idempotency key.
         given: the caller chose the key, so the invocation may have ended before.
+        stored: it is in the inbox, where it stays until it has ended.
         answer: resolved when the outcome is durable.
     """
 
@@ -27,6 +28,7 @@ class Work:
     arguments: DataValue
     key: str
     given: bool
+    stored: bool
     answer: asyncio.Future[Invoked]
 
 

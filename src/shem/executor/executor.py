@@ -49,6 +49,9 @@ PAGE_MAX = 1_000
 RESIDENT_MAX = 1_000
 """Agents in memory at the same time. A Python agent keeps one to two megabytes of its own."""
 
+TAKE_UP_AGAIN_S = 1.0
+"""After a failure of the storage, so long until accepted invocations are tried again."""
+
 Mode = Literal["await", "trigger"]
 
 
@@ -87,13 +90,7 @@ class Executor:
         self._handoff = Handoff(asyncio.get_running_loop())
         unfinished = await asyncio.to_thread(self._storage.unfinished)
         for key in unfinished:
-            row = self._storage.agent(key)
-            if row is None or row.status == "failed":
-                continue
-            try:
-                self._take_up(row)
-            except ShemError as error:
-                log.error("agent not taken up", agent=row.name, error=error.message)
+            self._take_up(key)
         if unfinished:
             log.info("took up unfinished work", agents=len(unfinished))
 
@@ -253,18 +250,31 @@ class Executor:
             row=row,
             env=tuple(msgspec.json.decode(row.env, type=dict[str, str]).items()) if row else (),
         )
+        queued = self._storage.inbox(row.agent) if row else []
         self._active[environment, asked.name] = agent
+        for invocation in queued:
+            method, arguments = from_queue(invocation)
+            agent.mailbox.offer(self._work(method, arguments, invocation.key, stored=True))
+        self._pump(agent)
         return agent
 
-    def _take_up(self, row: AgentRow) -> None:
-        asked = self._registry.identify_row(row)
-        agent = self._activate(row.environment, asked, row)
-        for queued in self._storage.inbox(row.agent):
-            method, arguments = from_queue(queued)
-            agent.mailbox.offer(self._work(method, arguments, queued.key, given=True))
-        if not len(agent.mailbox):
-            agent.mailbox.offer(self._work("", NO_ARGUMENTS, None))
-        self._pump(agent)
+    def _take_up(self, key: int) -> None:
+        """Go on with what an agent has begun or accepted, without anybody asking for it."""
+        try:
+            row = self._storage.agent(key)
+            if self._stopping or row is None or row.status == "failed" or (row.environment, row.name) in self._active:
+                return
+            agent = self._activate(row.environment, self._registry.identify_row(row), row)
+            if not agent.busy:
+                agent.mailbox.offer(self._work("", NO_ARGUMENTS, None))
+                self._pump(agent)
+        except ShemError as error:
+            log.error("agent not taken up", agent=key, error=error.message)
+            if error.retryable:
+                self._take_up_later(key)
+
+    def _take_up_later(self, key: int) -> None:
+        asyncio.get_running_loop().call_later(TAKE_UP_AGAIN_S, self._take_up, key)
 
     # -- running them --------------------------------------------------------------------------------------------
 
@@ -283,7 +293,7 @@ class Executor:
         assert row is not None, "an agent that ran has a row"
         if row.status == "failed":
             raise await asyncio.to_thread(self._history.failure, row)
-        work = self._work(method, arguments, key)
+        work = self._work(method, arguments, key, stored=True)
         accepted = Invoked(None, agent.name, work.key, None, agent.version)
         known = agent.mailbox.find(work.key)
         if known is None:
@@ -297,14 +307,15 @@ class Executor:
             raise used_for_something_else(work.key, known.method)
         return accepted
 
-    def _work(self, method: str, arguments: DataValue, key: str | None, *, given: bool | None = None) -> Work:
+    def _work(self, method: str, arguments: DataValue, key: str | None, *, stored: bool = False) -> Work:
         answer: asyncio.Future[Invoked] = asyncio.get_running_loop().create_future()
         answer.add_done_callback(_heard)
         return Work(
             method=method,
             arguments=arguments,
             key=key or str(uuid.uuid4()),
-            given=key is not None if given is None else given,
+            given=key is not None,
+            stored=stored,
             answer=answer,
         )
 
@@ -337,27 +348,44 @@ class Executor:
         agent.busy = False
         agent.mailbox.finish()
         self._busy -= 1
+        error = failure or turned.error
+        if failure is None and turned.row is not None:
+            agent.row = turned.row
+        if error is None:
+            assert turned.answer is not None
+            if not work.answer.done():
+                work.answer.set_result(turned.answer)
+        else:
+            error = self._public(error, agent)
+            _refuse(work, error)
         if failure is not None or turned.drop:
             self._sleep(agent)
         else:
             self._awake[agent] = None
             self._awake.move_to_end(agent)
-        if failure is None and turned.row is not None:
-            agent.row = turned.row
-        error = failure or turned.error
-        if error is not None:
-            _refuse(work, self._public(error, agent))
-        elif not work.answer.done():
-            assert turned.answer is not None
-            work.answer.set_result(turned.answer)
+        if isinstance(error, ShemError) and error.retryable:
+            self._abandon(agent, work, error)
         if agent.idle is not None:
             agent.idle.set()
+            agent.idle = None
         self._pump(agent)
-        if not agent.busy and agent.row is None:
+        if agent.row is None:
             self._forget(agent)
         self._evict()
         if not self._busy:
             self._all_idle.set()
+
+    def _abandon(self, agent: ActiveAgent, work: Work, error: ShemError) -> None:
+        """Whether the last commit happened is unknown: forget the agent, and learn anew what the storage has of it.
+
+        Those who wait are told to repeat their requests; what is in the inbox is taken up again after a while.
+        """
+        waiting = list(agent.mailbox.drain())
+        for other in waiting:
+            _refuse(other, error)
+        self._forget(agent)
+        if agent.row is not None and any(left.stored for left in (work, *waiting)):
+            self._take_up_later(agent.row.agent)
 
     def _public(self, error: BaseException, agent: ActiveAgent) -> BaseException:
         """What the caller is told of an outcome."""

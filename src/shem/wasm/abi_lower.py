@@ -39,12 +39,21 @@ from .types import (
 
 
 class _Frame:
-    """The lines that compute the slots of a value, and the slots: (offset, format, name)."""
+    """The lines that compute the slots of a value, and the slots, (offset, format, name), in runs.
+
+    One run is packed at once, with zeros between its slots; so a run ends where something between them is written
+    by other code (the payload of a variant, the items of a fixed-size list).
+    """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.slots: list[tuple[int, str, str]] = []
+        self.runs = [self.slots]
         self.count = 0
+
+    def end_run(self) -> None:
+        self.slots = []
+        self.runs.append(self.slots)
 
     def local(self) -> str:
         self.count += 1
@@ -78,11 +87,14 @@ class Lowerer:
         """Lines that write ``v`` at ``p``."""
         frame = _Frame()
         self._stored(type_, "v", 0, frame)
-        if not frame.slots:
-            return [*frame.lines, " pass"]
-        layout_ = memory_struct((offset, code) for offset, code, _ in frame.slots)
-        pack = self._code.struct_method(layout_, "pack_into")
-        return [*frame.lines, f" {pack}(b.view, p, {names(name for _, _, name in frame.slots)})"]
+        lines = frame.lines
+        for run in filter(None, frame.runs):
+            begin = run[0][0]
+            layout_ = memory_struct((offset - begin, code) for offset, code, _ in run)
+            pack = self._code.struct_method(layout_, "pack_into")
+            at = f"p + {begin}" if begin else "p"
+            lines.append(f" {pack}(b.view, {at}, {names(name for _, _, name in run)})")
+        return lines or [" pass"]
 
     def _stored(self, type_: ValType, value: str, offset: int, frame: _Frame) -> None:
         """Add the slots of the value of an expression, to stand at ``p + offset``."""
@@ -98,6 +110,7 @@ class Lowerer:
                 frame.slots.append((offset, PRIM_FORMATS[name], number))
             case ListType(element, _):
                 frame.lines.append(f" {self._fill(element)}(b, {value}, {address})")
+                frame.end_run()
             case OwnType() | BorrowType():
                 number = frame.local()
                 frame.set(number, self._handle(type_, value))
@@ -128,6 +141,7 @@ class Lowerer:
                     at = offset + payload_offset(type_)
                     frame.set(number, f"{self._variant(type_)}(b, {value}, p + {at})")
                 frame.slots.append((offset, WORD_FORMATS[discriminant_size(len(variants))], number))
+                frame.end_run()
             case _:
                 assert_never(type_)
 
