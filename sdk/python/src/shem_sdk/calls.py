@@ -46,6 +46,8 @@ class Call:
         Raises:
             Mismatch: the values do not fit the parameters; the path begins with the parameter's name.
         """
+        if type(data) is not self._types.DataValue_Tuple:
+            raise Mismatch("a value for each parameter", type(data).__name__).inside(self._place)
         elements = data.value
         if len(elements) != len(self._parameters):
             expected = f"{len(self._parameters)} arguments ({', '.join(self._names)})"

@@ -18,12 +18,14 @@ from typing import Any
 
 _UUID_CACHES = ("_node", "_last_timestamp", "_last_timestamp_v6", "_last_timestamp_v7")
 
+_SEED_BYTES = 32
+
 
 class Freshness:
     """Knows the generators that were made without a seed while modules were imported."""
 
     def __init__(self) -> None:
-        self._generators: weakref.WeakSet[random.Random] = weakref.WeakSet()
+        self._generators: weakref.WeakValueDictionary[int, random.Random] = weakref.WeakValueDictionary()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -35,7 +37,10 @@ class Freshness:
         generators = self._generators
 
         def remember(self: random.Random, a: Any = None, version: int = 2) -> None:
-            (generators.add if a is None else generators.discard)(self)
+            if a is None:
+                generators[id(self)] = self
+            else:
+                generators.pop(id(self), None)
             seed(self, a, version)
 
         random.Random.seed = remember  # type: ignore[method-assign]  # for the time of the import only
@@ -45,10 +50,13 @@ class Freshness:
             random.Random.seed = seed  # type: ignore[method-assign]  # as above
 
     def renew(self) -> None:
-        """Draw everything anew from the operating system, which in a guest is the recorded host."""
-        random.seed()
-        for generator in list(self._generators):
-            generator.seed()
+        """Seed everything anew from the operating system, which in a guest is the recorded host.
+
+        It is asked once: what it gives is kept in the history of every agent.
+        """
+        random.seed(os.urandom(_SEED_BYTES))
+        for generator in list(self._generators.values()):
+            generator.seed(random.randbytes(_SEED_BYTES))
         # Made again, and seeded, when next needed.
         tempfile._name_sequence = None  # type: ignore[attr-defined]  # typeshed leaves private names out
         for name in _UUID_CACHES:
