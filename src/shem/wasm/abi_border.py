@@ -7,7 +7,6 @@ store lives, and only an access beyond its end asks wasmtime whether the memory 
 
 from __future__ import annotations
 
-import ctypes
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -77,11 +76,8 @@ class Border:
             Trap: the memory does not.
         """
         if self._memory is not None:
-            size = self.store.memory_size(self._memory + EXTERN_PAYLOAD)
-            if size != self.size:
-                base = self.store.memory_base(self._memory + EXTERN_PAYLOAD)
-                self.view = memoryview((ctypes.c_ubyte * size).from_address(base)).cast("B")
-                self.size = size
+            self.view = self.store.memory_view(self._memory + EXTERN_PAYLOAD)
+            self.size = len(self.view)
         if end > self.size:
             abi_trap(f"pointer out of bounds: byte {end} of a memory of {self.size}")
 

@@ -170,7 +170,9 @@ class Linked:
         steps: in order.
         kept: slots whose externs an instance keeps, by offset in its array.
         borders: the distinct canonical options.
-        late: slots that nothing needs before a capture: (number of the core instance, name of the export).
+        state: where the slots of globals and tables are found: (number of the core instance, name of the export).
+        defined: the resource types that each component instance defines.
+        started_globals: what the mutable globals are after the start; set by the first instance.
         callees: what can be called, by interface and name.
         host_resources: what is declared for every imported resource type.
         guest_resources: what the component says of every resource type of its own.
@@ -187,7 +189,14 @@ class Linked:
         self.guest_resources: dict[ResourceType, GuestResource] = {
             resource.type: resource for resource in component.plan.resources
         }
-        self.late: dict[int, tuple[int, bytes]] = {}
+        self.host_resource_types = {(type_.interface, type_.name): type_ for type_ in resources}
+        self.started_globals: list[bytes] | None = None
+        self.defined = [
+            frozenset(resource.type for resource in component.plan.resources if resource.table == number)
+            for number in range(len(component.plan.parents))
+        ]
+        self.guest_numbers = {type_: number for number, type_ in enumerate(self.guest_resources)}
+        self.state: dict[int, tuple[int, bytes]] = {}
         self.borders: list[BorderPlan] = []
         self._functions = functions
         self._abi = Abi()
@@ -227,7 +236,7 @@ class Linked:
 
     def _prepare(self, plan: LinkPlan) -> list[MakeFunction | MakeInstance]:
         imported = {slot for step in plan.steps if isinstance(step, Instantiate) for slot in step.imports}
-        state = {item.slot for item in (*plan.globals, *plan.tables)} - imported
+        state = {item.slot for item in plan.globals} | {item.slot for item in plan.tables}
         steps: list[MakeFunction | MakeInstance] = []
         core_instances = 0
         for step in plan.steps:
@@ -235,8 +244,12 @@ class Linked:
                 case Instantiate(module, imports, exports):
                     for name, slot in exports:
                         if slot in state:
-                            self.late[slot] = core_instances, name.encode()
-                    now = [(name.encode(), slot) for name, slot in exports if slot not in state]
+                            self.state[slot] = core_instances, name.encode()
+                    now = [
+                        (name.encode(), slot)
+                        for name, slot in exports
+                        if slot in imported or slot not in state
+                    ]
                     steps.append(
                         MakeInstance(
                             self.component.modules[module],

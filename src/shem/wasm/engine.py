@@ -445,13 +445,21 @@ class Store:
             self.raise_failure(error)
         return instance.raw
 
+    def find_export(self, instance: bytes, name: bytes, extern: int) -> None:
+        """Write the extern of that name to an address.
+
+        Raises:
+            WasmError: there is none.
+        """
+        if not _instance_export(self.context, instance, name, len(name), extern):
+            raise WasmError(f"a core instance has no export {name.decode()!r}")
+
     def exports(self, instance: bytes, names: Iterable[bytes]) -> list[bytes]:
         """Externs by name."""
         extern = (ctypes.c_char * EXTERN_BYTES)()
-        at, context, found = ctypes.addressof(extern), self.context, []
+        at, found = ctypes.addressof(extern), []
         for name in names:
-            if not _instance_export(context, instance, name, len(name), at):
-                raise WasmError(f"a core instance has no export {name.decode()!r}")
+            self.find_export(instance, name, at)
             found.append(extern.raw)
         return found
 
@@ -462,6 +470,11 @@ class Store:
     def memory_size(self, memory: int) -> int:
         """Size in bytes. It never shrinks."""
         return int(_memory_size(self.context, memory))
+
+    def memory_view(self, memory: int) -> memoryview:
+        """All of it, as bytes. Must not be used after ``close``."""
+        size = self.memory_size(memory)
+        return memoryview((c_uint8 * size).from_address(self.memory_base(memory))).cast("B")
 
     def grow_memory(self, memory: int, pages: int) -> None:
         """Add pages of 64 KiB.

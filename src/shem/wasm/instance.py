@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from .component import Linked
 from .engine import require_stack
 from .errors import Interrupted, Poisoned, WasmError
+from .image import Image
 from .machine import Machine
 from .types import ResourceType
-
-if TYPE_CHECKING:
-    from .image import Image
 
 MAX_MEMORY_BYTES = 4 << 30
 """All that 32-bit pointers reach; less is the business of who runs the instance."""
@@ -35,6 +34,12 @@ class Instance:
         self._poisoned = False
         self._closed = False
         self._machine = Machine(linked, context, self._destroy_held, max_memory_bytes=MAX_MEMORY_BYTES)
+        if image is not None:
+            try:
+                image.bring_back(self._machine)
+            except BaseException:
+                self.close()
+                raise
 
     @property
     def poisoned(self) -> bool:
@@ -80,13 +85,7 @@ class Instance:
     def _run(self, run: Callable[..., Any], *args: Any) -> Any:
         """Run guest code, and decide what it means when it does not come to its end."""
         machine = self._machine
-        if not self._running.acquire(blocking=False):
-            raise WasmError("the instance is running a call; it runs one at a time")
-        try:
-            if self._closed:
-                raise WasmError("the instance is closed")
-            if self._poisoned:
-                raise Poisoned("the instance trapped in a call before; make a new one")
+        with self._ready():
             require_stack()
             try:
                 if machine.stopping:
@@ -96,12 +95,33 @@ class Instance:
                 self._poisoned = True
                 failure = machine.failure or error
                 machine.failure = None
+        raise failure
+
+    @contextmanager
+    def _ready(self) -> Iterator[None]:
+        if not self._running.acquire(blocking=False):
+            raise WasmError("the instance is running a call; it runs one at a time")
+        try:
+            if self._closed:
+                raise WasmError("the instance is closed")
+            if self._poisoned:
+                raise Poisoned("the instance trapped in a call before; make a new one")
+            yield
         finally:
             self._running.release()
-        raise failure
 
     def _destroy_held(self, resource: ResourceType, representation: int) -> None:
         self._run(self._machine.destroy, resource, representation, None)
+
+    def capture(self) -> Image:
+        """Put the instance away as it stands, between two calls.
+
+        Raises:
+            NotCapturable: something of it cannot be put away now; names what. The instance goes on.
+            Poisoned, WasmError: it is not ready.
+        """
+        with self._ready():
+            return Image.of(self._machine)
 
     def interrupt(self) -> None:
         """Stop the call that runs, or else the next one, with ``Interrupted``. From any thread.

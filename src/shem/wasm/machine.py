@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .abi_border import Border, ComponentInstance, abi_trap
@@ -17,6 +17,16 @@ from .engine import EXTERN_BYTES, EXTERN_PAYLOAD, Store, invoke
 from .types import ResourceType
 
 _POINTER_CELL = struct.Struct("<I")
+
+
+class _Watched(list[Border]):
+    """The borders while the component starts: notes whether a host function has asked for one."""
+
+    used = False
+
+    def __getitem__(self, number: Any) -> Any:
+        self.used = True
+        return super().__getitem__(number)
 
 
 class Machine:
@@ -29,8 +39,6 @@ class Machine:
     Attributes:
         failure: an exception that a callback ended with, for the call that runs the guest to raise.
         stopping: the guest is to be stopped.
-        host_called: a host function may have run while the component started, so that what it started as is not a
-            function of the component alone.
     """
 
     def __init__(
@@ -49,16 +57,17 @@ class Machine:
         self.externs_address = ctypes.addressof(self._externs)
         plan = linked.component.plan
         self.instances = [
-            ComponentInstance(destroy, frozenset(r.type for r in plan.resources if r.table == number))
-            for number in range(len(plan.parents))
+            ComponentInstance(destroy, linked.defined[number]) for number in range(len(plan.parents))
         ]
-        self.borders = [
+        self.borders = _Watched(
             Border(self.store, self.instances[it.table], self._address(it.memory), self._address(it.realloc))
             for it in linked.borders
-        ]
+        )
         self.core_instances: list[bytes] = []
+        self._started_globals: list[bytes] | None = None
         try:
             self._start()
+            self._note_start()
         except BaseException:
             self.close()
             raise
@@ -81,9 +90,51 @@ class Machine:
                 if slot in kept:
                     ctypes.memmove(self.externs_address + kept[slot], extern, EXTERN_BYTES)
 
+    def _note_start(self) -> None:
+        """Keep for the component what its globals start as, so that most need not be set when an image comes back.
+
+        It is a function of the component as long as starting it calls no host function.
+        """
+        watched, self.borders = self.borders, list(self.borders)
+        if not watched.used:
+            if self.linked.started_globals is None:
+                self.linked.started_globals = self.read_globals()
+            self._started_globals = self.linked.started_globals
+
     def item(self, slot: int) -> int:
-        """Address of the memory, table or function of a kept slot, for the functions of ``Store``."""
+        """Address of the memory or function of a kept slot, for the functions of ``Store``."""
         return self.externs_address + self.linked.kept[slot] + EXTERN_PAYLOAD
+
+    def state(self, slots: Iterable[int]) -> Iterator[int]:
+        """Addresses of globals and tables, for the functions of ``Store``; each is good until the next.
+
+        They are looked up when they are wanted, which is at captures: most instances have hundreds.
+        """
+        scratch = (ctypes.c_char * EXTERN_BYTES)()
+        address = ctypes.addressof(scratch)
+        find, where, core_instances = self.store.find_export, self.linked.state, self.core_instances
+        for slot in slots:
+            number, name = where[slot]
+            find(core_instances[number], name, address)
+            yield address + EXTERN_PAYLOAD
+
+    def read_globals(self) -> list[bytes]:
+        """Values of the mutable globals, in the order of the plan."""
+        plan, read = self.linked.component.plan, self.store.read_global
+        items = self.state([slot.slot for slot in plan.globals])
+        return [read(item, slot.type) for slot, item in zip(plan.globals, items, strict=True)]
+
+    def write_globals(self, values: list[bytes]) -> None:
+        """The inverse of ``read_globals``, for an instance that was just started."""
+        started = self._started_globals or [b""] * len(values)
+        changed = [
+            (slot, value)
+            for slot, value, before in zip(self.linked.component.plan.globals, values, started, strict=True)
+            if value != before
+        ]
+        items = self.state([slot.slot for slot, _ in changed])
+        for (slot, value), item in zip(changed, items, strict=True):
+            self.store.write_global(item, slot.type, value)
 
     def destroy(self, resource: ResourceType, representation: int, caller: ComponentInstance | None) -> None:
         """Run the destructor of a resource that the component defines, if it has one.
