@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from shem.agent.json_to_wit import Node, Writers, to_bytes
+from shem.agent.json_to_wit import Writers
 from shem.agent.mismatch import Mismatch, shown
+from shem.agent.node import Node
 from shem.agent.types import ElementSchema, UnstructuredBinary, UnstructuredText
 from shem.agent.wit_to_json import Readers, read_value
+from shem.agent.write_leaf import to_bytes
 
 ElementValue: TypeAlias = tuple[str, Any]
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 import base64
 import math
 import struct
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Any, Final, assert_never
 
-from shem.agent.json_to_wit import Node
 from shem.agent.mismatch import Mismatch
+from shem.agent.node import TAKEN, Node, Read
 from shem.agent.types import (
     Bool,
     Bytes,
@@ -40,9 +39,6 @@ from shem.agent.types import (
     Variant,
 )
 
-Read: TypeAlias = Callable[[list[Node], int], Any]
-
-_TAKEN: Final[Node] = ("node that was read already", None)
 _FLOAT32: Final = struct.Struct("<f")
 
 
@@ -141,7 +137,7 @@ def _string(nodes: list[Node], index: int) -> Any:
     case, value = nodes[index]
     if case != "prim-string":
         raise Mismatch("str", _found(case))
-    nodes[index] = _TAKEN
+    nodes[index] = TAKEN
     return value
 
 
@@ -182,7 +178,7 @@ def _bytes(nodes: list[Node], index: int) -> str:
     case, items = nodes[index]
     if case != "list-value":
         raise Mismatch("bytes", _found(case))
-    nodes[index] = _TAKEN
+    nodes[index] = TAKEN
     parts = [nodes[item] for item in items]
     if any(part[0] != "prim-u8" for part in parts):
         raise Mismatch("bytes", "a list of something else")
@@ -194,7 +190,7 @@ def _list(item: Read, expected: str) -> Read:
         case, items = nodes[index]
         if case != "list-value":
             raise Mismatch(expected, _found(case))
-        nodes[index] = _TAKEN
+        nodes[index] = TAKEN
         values: list[Any] = []
         try:
             for position in items:
@@ -211,7 +207,7 @@ def _tuple(items: list[Read], expected: str) -> Read:
         case, indices = nodes[index]
         if case != "tuple-value" or len(indices) != len(items):
             raise Mismatch(expected, _found(case))
-        nodes[index] = _TAKEN
+        nodes[index] = TAKEN
         values: list[Any] = []
         try:
             for read_item, position in zip(items, indices, strict=True):
@@ -228,7 +224,7 @@ def _record(fields: list[tuple[str, Read]], expected: str) -> Read:
         case, indices = nodes[index]
         if case != "record-value" or len(indices) != len(fields):
             raise Mismatch(expected, _found(case))
-        nodes[index] = _TAKEN
+        nodes[index] = TAKEN
         values = {}
         for (name, read_field), position in zip(fields, indices, strict=True):
             try:

@@ -43,9 +43,12 @@ DEPTH_MAX: Final = 64
 """How deep types may nest. Values are written and read by nested calls; this keeps them far from Python's
 limit of 1,000 frames, and no program that people wrote comes near it."""
 
+PARTS_MAX: Final = 10_000
+"""How many types a type may consist of, with a shared one counted wherever it is used. A short description
+could else stand for a type so large that matching a value with it never ends."""
+
 TEXT_MAX_CHARACTERS: Final = 200
-"""How long the text of a type may get before it is cut: a type that shares its parts would else have a text
-that doubles with every level."""
+"""How long the text of a type may get before it is cut: what fits a line or two of a terminal."""
 
 _INTEGERS: Final = {
     f"prim-{sign}{bits}-type": Int(
@@ -90,6 +93,7 @@ class _Reader:
         self._nodes, self._where = nodes, where
         self._done: dict[int, Schema] = {}
         self._depth_of: dict[int, int] = {}
+        self._parts_of: dict[int, int] = {}
         self._open: list[int] = []
 
     def read(self, index: int) -> Schema:
@@ -101,15 +105,18 @@ class _Reader:
             if len(self._open) == DEPTH_MAX:
                 raise self._too_deep()
             self._open.append(index)
-            self._depth_of[index] = 1
+            self._depth_of[index] = self._parts_of[index] = 1
             self._done[index] = self._read(self._nodes[index])
             self._open.pop()
         if self._open:
             # A type that is shared was read at another depth: what counts is how deep it is itself.
             parent, depth = self._open[-1], self._depth_of[index] + 1
             self._depth_of[parent] = max(self._depth_of[parent], depth)
+            self._parts_of[parent] += self._parts_of[index]
             if depth > DEPTH_MAX:
                 raise self._too_deep()
+            if self._parts_of[parent] > PARTS_MAX:
+                raise self._broken(f"consists of more than {PARTS_MAX} types")
         return self._done[index]
 
     def _read(self, node: dict[str, Any]) -> Schema:

@@ -108,13 +108,12 @@ def test_a_default_that_only_the_guest_knows_must_be_given() -> None:
 
 
 def test_defaults_inside_defaults_do_not_explode_at_deploy() -> None:
-    nodes: list[Any] = [node("record-type", [("a", 1), ("b", 1)])]
-    for level in range(25):
-        child = 2 * level + 3
-        nodes.append(node("option-type", child - 1, owner="shem/default:{}"))
-        nodes.append(node("record-type", [("a", child), ("b", child)]))
-    nodes.append(node("option-type", len(nodes) + 1, owner="shem/default:1"))
-    nodes.append(node("prim-s64-type"))
+    nodes: list[Any] = []
+    for level in range(20):
+        nodes.append(node("record-type", [("a", 3 * level + 1)]))
+        nodes.append(node("option-type", 3 * level + 2, owner="shem/default:[{},{}]"))
+        nodes.append(node("list-type", 3 * level + 3))
+    nodes.append(node("record-type", []))
     described = agent_type()
     described["constructor"]["input-schema"] = ("tuple", [("a", ("component-model", {"nodes": nodes}))])
     with pytest.raises(BadComponent, match="a default of at most 1000 parts"):
