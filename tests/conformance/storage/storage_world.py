@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 from shem.storage.protocol import AgentRow, ComponentRow, Op, PutAgent, PutComponent, Storage
 
@@ -54,9 +55,13 @@ class World:
                 all_done.set()
 
         gate = threading.Event()
-        self.storage.submit([], lambda _: gate.wait(30))
+
+        def hold(_: BaseException | None) -> None:
+            gate.wait(30)
+
+        self.storage.submit([], hold)
         for number, ops in enumerate(lists):
-            self.storage.submit(ops, lambda error, number=number: done(number, error))
+            self.storage.submit(ops, partial(done, number))
         gate.set()
         assert all_done.wait(30)
         return [outcomes[number] for number in range(len(lists))]
