@@ -41,8 +41,11 @@ from .types import FuncType, ResourceType, ValType
 MAX_INSTANCES = 1_000
 """Component instances; wasmtime has the same limit."""
 
-MAX_WORK = 1_000_000
-"""Definitions evaluated, names matched and types compared. A Python component of 21 MB takes some 10,000."""
+MAX_WORK = 500_000
+"""Definitions evaluated, names matched and types compared; about a second. Golem's TypeScript guest takes 47,000."""
+
+INSTANCE_WORK = 10
+"""What an instance costs by itself, in the same units."""
 
 Types: TypeAlias = dict[str, ValType | ResourceType]
 
@@ -101,6 +104,7 @@ class _Planner:
         if len(self._parents) >= MAX_INSTANCES:
             raise self._progress.error(f"there are more than {MAX_INSTANCES} component instances")
         self._descend()
+        self._progress.spend(INSTANCE_WORK)
         asked_at = self._progress.at
         scope = Scope(len(self._parents), closure.scope, closure.sizes)
         self._parents.append(parent)
@@ -295,6 +299,7 @@ class _Planner:
     def _instance(self, type_: TypeClosure, given: Instance | None, interface: str) -> Instance:
         """``given``, cut down to what the type shows; without it, what the host must offer."""
         self._descend()
+        self._progress.spend(INSTANCE_WORK)
         scope = Scope(type_.scope.table, type_.scope, type_.sizes)
         for declarator in type_.body.body:
             self._progress.spend(1)

@@ -30,11 +30,12 @@ from .types import (
     VariantType,
 )
 
-_KEYWORDS = frozenset(
-    """as async bool borrow char constructor enum error-context export f32 f64 flags from func future import
-    include interface list map option own package record resource result s16 s32 s64 s8 static stream string
-    tuple type u16 u32 u64 u8 use variant with world""".split()
-)
+_WORDS = """
+as async bool borrow char constructor enum error-context export f32 f64 flags from func future import include
+interface list map option own package record resource result s16 s32 s64 s8 static stream string tuple type
+u16 u32 u64 u8 use variant with world
+"""
+_KEYWORDS = frozenset(_WORDS.split())
 
 
 def wit(plan: LinkPlan) -> str:
@@ -69,6 +70,19 @@ def _id(name: str) -> str:
     return f"%{name}" if name in _KEYWORDS else name
 
 
+def _split(name: str) -> tuple[str, str]:
+    """(package with version, interface) of an interface's full name."""
+    path, _, version = name.partition("@")
+    package, _, interface = path.rpartition("/")
+    return (f"{package}@{version}" if version else package), interface
+
+
+def _path(interface: str, seen_from: str) -> str:
+    """How an interface is referred to from another one: by its short name within the package."""
+    package, short = _split(interface)
+    return _id(short) if package and package == _split(seen_from)[0] else interface
+
+
 def _indented(lines: Iterable[str]) -> list[str]:
     return [f"  {line}" if line else "" for line in lines]
 
@@ -81,10 +95,8 @@ class _Book:
     owners: dict[int, tuple[str, str]] = field(default_factory=dict)  # by id() of types
 
     def define(self, name: str, lines: list[str]) -> None:
-        path, _, version = name.partition("@")
-        package, _, interface = path.rpartition("/")
-        members = self.packages.setdefault(f"{package}@{version}" if version else package, {})
-        members.setdefault(interface, lines)
+        package, interface = _split(name)
+        self.packages.setdefault(package, {}).setdefault(interface, lines)
 
     def interface(
         self, name: str, types: TypeNames, functions: Mapping[str, FuncType], verb: str | None
@@ -97,7 +109,9 @@ class _Book:
         for type_name, type_ in types.items():
             owner = (name, type_name)
             if not isinstance(type_, Prim):
-                owner = self.owners.setdefault(id(type_), owner)
+                owner = self.owners.get(id(type_), owner)
+                if ":" in name:
+                    self.owners[id(type_)] = owner
             if owner[0] != name:
                 alias = "" if owner[1] == type_name else f" as {_id(type_name)}"
                 uses.setdefault(owner[0], []).append(_id(owner[1]) + alias)
@@ -109,7 +123,7 @@ class _Book:
                 lines += page.definition(type_name, type_)
         prefix = f"{verb} " if verb else ""
         lines += [f"{prefix}{_id(function)}: {page.function(type_)};" for function, type_ in rest.items()]
-        return [f"use {owner}.{{{', '.join(names)}}};" for owner, names in uses.items()] + lines
+        return [f"use {_path(owner, name)}.{{{', '.join(names)}}};" for owner, names in uses.items()] + lines
 
 
 _NOMINAL = (RecordType, VariantType, EnumType, FlagsType)

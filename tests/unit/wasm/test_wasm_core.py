@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import wasmtime
 
@@ -107,7 +109,7 @@ def test_state_can_be_read_and_written_through_the_added_exports() -> None:
           (global.get $count)))""")
     store = wasmtime.Store()
     instance = wasmtime.Instance(store, wasmtime.Module(store.engine, read.rewritten(wasm)), [])
-    exports = instance.exports(store)
+    exports: Any = instance.exports(store)
     assert exports["next"](store) == 8
     assert exports["shem:global/0"].value(store) == 8
     exports["shem:global/0"].set_value(store, 41)

@@ -93,8 +93,9 @@ def check(found: LinkPlan) -> None:
     for interface in found.exports.values():
         for function in interface.functions.values():
             callable_(function)
-    for state in (*found.memories, *found.globals, *found.tables):
-        read(state.slot)
+    read(*(memory.slot for memory in found.memories))
+    read(*(state.slot for state in found.globals))
+    read(*(table.slot for table in found.tables))
     for resource in found.resources:
         read(resource.destructor)
     assert filled == set(range(found.slots))
