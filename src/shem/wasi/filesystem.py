@@ -219,8 +219,8 @@ def open_at(
         write=write,
     )
     if node.kind == "directory":
-        # wasi-libc never asks for mutate-directory and expects to have it: pass on what the base has, as
-        # wasmtime does.
+        # wasi-libc opens directories for reading alone and expects to change what is in them: pass on what
+        # the base has, as wasmtime does.
         flags = (flags - {"mutate-directory"}) | (descriptor.flags & {"mutate-directory"})
     else:
         flags -= {"mutate-directory"}

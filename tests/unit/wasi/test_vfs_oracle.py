@@ -1,4 +1,4 @@
-"""The virtual file system and a real directory: the same operations give the same answers and the same files."""
+"""A virtual and a real directory: the same operations give the same answers and the same files."""
 
 from __future__ import annotations
 

@@ -8,6 +8,11 @@ import pytest
 
 from shem.wasi import INTERFACES
 
+
+def methods(resource: str, names: str) -> str:
+    return "".join(f" [method]{resource}.{name}" for name in names.split())
+
+
 FUNCTIONS = {
     "wasi:io/error": "[method]error.to-debug-string",
     "wasi:io/poll": "[method]pollable.ready [method]pollable.block poll",
@@ -55,27 +60,26 @@ FUNCTIONS = {
     "wasi:sockets/ip-name-lookup": """
         resolve-addresses [method]resolve-address-stream.resolve-next-address
         [method]resolve-address-stream.subscribe""",
-    "wasi:sockets/tcp": " ".join(
-        f"[method]tcp-socket.{name}"
-        for name in """
+    "wasi:sockets/tcp": methods(
+        "tcp-socket",
+        """
         start-bind finish-bind start-connect finish-connect start-listen finish-listen accept local-address
         remote-address is-listening address-family set-listen-backlog-size keep-alive-enabled
         set-keep-alive-enabled keep-alive-idle-time set-keep-alive-idle-time keep-alive-interval
         set-keep-alive-interval keep-alive-count set-keep-alive-count hop-limit set-hop-limit
         receive-buffer-size set-receive-buffer-size send-buffer-size set-send-buffer-size subscribe shutdown
-        """.split()
+        """,
     ),
-    "wasi:sockets/udp": " ".join(
-        f"[method]{name}"
-        for name in """
-        udp-socket.start-bind udp-socket.finish-bind udp-socket.stream udp-socket.local-address
-        udp-socket.remote-address udp-socket.address-family udp-socket.unicast-hop-limit
-        udp-socket.set-unicast-hop-limit udp-socket.receive-buffer-size udp-socket.set-receive-buffer-size
-        udp-socket.send-buffer-size udp-socket.set-send-buffer-size udp-socket.subscribe
-        incoming-datagram-stream.receive incoming-datagram-stream.subscribe
-        outgoing-datagram-stream.check-send outgoing-datagram-stream.send outgoing-datagram-stream.subscribe
-        """.split()
-    ),
+    "wasi:sockets/udp": methods(
+        "udp-socket",
+        """
+        start-bind finish-bind stream local-address remote-address address-family unicast-hop-limit
+        set-unicast-hop-limit receive-buffer-size set-receive-buffer-size send-buffer-size
+        set-send-buffer-size subscribe
+        """,
+    )
+    + methods("incoming-datagram-stream", "receive subscribe")
+    + methods("outgoing-datagram-stream", "check-send send subscribe"),
 }
 RESOURCES = {
     "wasi:io/error": {"error"},

@@ -9,13 +9,15 @@ interface on top.
 - ``nodes``       files, directories and symbolic links
 - ``tree``        a read-only tree out of a zip file
 - ``paths``       the one place where a path becomes a node
+- ``store``       which nodes an agent has, and what they take of its quota
 - ``filesystem``  the operations
 - ``image``       the agent's own nodes as plain data, and back
 """
 
 from shem.wasi.vfs.errors import ErrorCode, FsError
-from shem.wasi.vfs.filesystem import FileSystem, Quota
+from shem.wasi.vfs.filesystem import FileSystem
 from shem.wasi.vfs.nodes import DirectoryNode, FileNode, Kind, Node, SymlinkNode
+from shem.wasi.vfs.store import Quota
 from shem.wasi.vfs.tree import Tree
 
 __all__ = [

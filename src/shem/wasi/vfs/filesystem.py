@@ -11,33 +11,15 @@ are listed in name order. So the same operations give the same file system, byte
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from shem.wasi.vfs import image
 from shem.wasi.vfs.errors import FsError
-from shem.wasi.vfs.nodes import Directory, DirectoryNode, File, FileNode, Node, Own, Symlink, SymlinkNode
+from shem.wasi.vfs.nodes import Directory, DirectoryNode, File, FileNode, Node, Own, SymlinkNode
 from shem.wasi.vfs.paths import Place, split, walk
+from shem.wasi.vfs.store import Quota, Store
 from shem.wasi.vfs.tree import Tree
 
-ROOT_INODE = 1
-
-_N = TypeVar("_N", File, Directory, Symlink)
-
 _OFFSET_MAX = (1 << 63) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """What an agent's own files may take.
-
-    Attributes:
-        bytes_max: contents of files and targets of symbolic links.
-        names_max: directory entries, and open files that have no entry any more.
-    """
-
-    bytes_max: int = 1 << 30
-    names_max: int = 100_000
 
 
 class FileSystem:
@@ -61,16 +43,27 @@ class FileSystem:
         quota: Quota | None = None,
     ) -> None:
         self._mounts = dict(mounts or {})
+        self._store = Store(now_ns, quota or Quota())
         self._now_ns = now_ns
-        self._quota = quota or Quota()
-        self._next_inode = ROOT_INODE
-        self._nodes: dict[int, Own] = {}
-        self.used_bytes = 0
-        self.used_names = 0
-        self.root = self._add(Directory(self._take_inode(), now_ns(), None))
-        self._attach(self.root, "tmp", self._add(Directory(self._take_inode(), now_ns(), self.root)))
+        root = self._store.root
+        self._store.attach(root, "tmp", self._store.directory(root))
         for path, tree in self._mounts.items():
             self._mount(path, tree)
+
+    @property
+    def root(self) -> Directory:
+        """The directory ``/``."""
+        return self._store.root
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes that count against the quota."""
+        return self._store.used_bytes
+
+    @property
+    def used_names(self) -> int:
+        """Names that count against the quota."""
+        return self._store.used_names
 
     # -- looking
 
@@ -89,7 +82,7 @@ class FileSystem:
         Raises:
             KeyError: there is none.
         """
-        own = self._nodes.get(inode)
+        own = self._store.nodes.get(inode)
         if own is not None:
             return own
         for tree in self._mounts.values():
@@ -145,7 +138,7 @@ class FileSystem:
         slash = path.endswith("/")
         place = walk(base, path, follow=follow and not (exclusive or slash) if create else follow or slash)
         node = place.node
-        if create and place.slash:
+        if create and place.slash and place.name is not None:
             raise FsError("is-directory")
         if node is None:
             if not create:
@@ -170,16 +163,11 @@ class FileSystem:
 
     def hold(self, node: Node) -> None:
         """Keep a node alive although its last name may go."""
-        if isinstance(node, Own):
-            node.holds += 1
+        self._store.hold(node)
 
     def release(self, node: Node) -> None:
         """The opposite of ``hold``: a node without names or holds is gone, and its bytes are free."""
-        if isinstance(node, Own):
-            node.holds -= 1
-            if not node.holds and not node.links:
-                self.used_names -= 1
-                self._forget(node)
+        self._store.release(node)
 
     # -- contents
 
@@ -193,7 +181,7 @@ class FileSystem:
             return
         size = len(content.data)
         if end > size:
-            self._claim_bytes(end - size)
+            self._store.claim_bytes(end - size)
             if offset > size:
                 content.data.extend(bytes(offset - size))
         content.data[offset:end] = data
@@ -205,7 +193,7 @@ class FileSystem:
         if size > _OFFSET_MAX:
             raise FsError("invalid")
         grown = size - len(content.data)
-        self._claim_bytes(grown)
+        self._store.claim_bytes(grown)
         if grown > 0:
             content.data.extend(bytes(grown))
         else:
@@ -231,17 +219,16 @@ class FileSystem:
     def make_directory(self, base: DirectoryNode, path: str) -> None:
         """``exist`` when anything is there."""
         parent, name = self._vacant(base, path, slash_is_fine=True)
-        self._claim_names(1)
-        self._attach(parent, name, self._add(Directory(self._take_inode(), self._now_ns(), parent)))
+        self._store.check_names(1)
+        self._store.attach(parent, name, self._store.directory(parent))
 
     def symlink(self, target: str, base: DirectoryNode, path: str) -> None:
         """Make a symbolic link at ``path``; an absolute target is ``not-permitted``."""
         split(target)
         parent, name = self._vacant(base, path)
-        self._claim_names(1)
-        link = Symlink(self._take_inode(), self._now_ns(), target)
-        self._claim_bytes(link.size)
-        self._attach(parent, name, self._add(link))
+        self._store.check_names(1)
+        self._store.claim_bytes(len(target.encode()))
+        self._store.attach(parent, name, self._store.symlink(target))
 
     def link(
         self, base: DirectoryNode, path: str, new_base: DirectoryNode, new_path: str, *, follow: bool = False
@@ -255,10 +242,10 @@ class FileSystem:
             raise FsError("not-permitted")
         if not node.links:
             raise FsError("no-entry")
-        self._claim_names(1)
+        self._store.check_names(1)
         node.links += 1
         node.changed_ns = self._now_ns()
-        self._attach(parent, name, node)
+        self._store.attach(parent, name, node)
 
     def unlink(self, base: DirectoryNode, path: str) -> None:
         """Remove a name of what is no directory (``is-directory``)."""
@@ -269,7 +256,7 @@ class FileSystem:
             raise FsError("is-directory")
         if place.slash:
             raise FsError("not-directory")
-        self._detach(_own_directory(place.parent), place.name)
+        self._store.detach(_own_directory(place.parent), place.name)
 
     def remove_directory(self, base: DirectoryNode, path: str) -> None:
         """Remove an empty directory; a mount is ``busy``."""
@@ -285,7 +272,7 @@ class FileSystem:
             raise FsError("busy")
         if place.node.entries:
             raise FsError("not-empty")
-        self._detach(parent, place.name)
+        self._store.detach(parent, place.name)
 
     def rename(self, base: DirectoryNode, path: str, new_base: DirectoryNode, new_path: str) -> None:
         """Move a node; a file is put over a file, a directory over an empty directory."""
@@ -312,21 +299,14 @@ class FileSystem:
         if not new_parent.links:
             raise FsError("no-entry")
         if replaced is not None:
-            self._detach(new_parent, new.name)
-        del old_parent.entries[old.name]
-        self.used_names -= 1
-        self._touch(old_parent)
-        self._attach(new_parent, new.name, node)
-        node.changed_ns = self._now_ns()
-        if isinstance(node, Directory):
-            node.parent = new_parent
+            self._store.detach(new_parent, new.name)
+        self._store.move(old_parent, old.name, new_parent, new.name)
 
     # -- state
 
     def capture(self) -> dict[str, Any]:
         """The agent's own nodes as plain data; mounts by their path alone."""
-        paths = {id(tree.root): path for path, tree in self._mounts.items()}
-        return {"next_inode": self._next_inode, "nodes": image.capture(self._nodes, paths)}
+        return self._store.capture({id(tree.root): path for path, tree in self._mounts.items()})
 
     def restore(self, data: Mapping[str, Any]) -> None:
         """Become what was captured, over the mounts of now.
@@ -336,12 +316,7 @@ class FileSystem:
         Raises:
             StorageCorrupt: the data is not what ``capture`` gives, or names a mount that is not there.
         """
-        roots = {path: tree.root for path, tree in self._mounts.items()}
-        self._nodes = image.restore(data["nodes"], roots)
-        self.root = image.root(self._nodes, ROOT_INODE)
-        self._next_inode = data["next_inode"]
-        self.used_bytes = sum(node.size for node in self._nodes.values())
-        self.used_names = sum(max(node.links, 1) for node in self._nodes.values() if node is not self.root)
+        self._store.restore(data, {path: tree.root for path, tree in self._mounts.items()})
 
     # -- inside
 
@@ -350,7 +325,7 @@ class FileSystem:
         here = self.root
         for part in parents:
             if part not in here.entries:
-                self._attach(here, part, self._add(Directory(self._take_inode(), self._now_ns(), here)))
+                self._store.attach(here, part, self._store.directory(here))
             here = _own_directory(here.entries[part])
         here.entries[name] = tree.root
 
@@ -359,9 +334,9 @@ class FileSystem:
         assert place.name is not None, "what has no name of its own exists"
         if not parent.links:
             raise FsError("no-entry")
-        self._claim_names(1)
-        file = File(self._take_inode(), self._now_ns())
-        self._attach(parent, place.name, self._add(file))
+        self._store.check_names(1)
+        file = self._store.file()
+        self._store.attach(parent, place.name, file)
         return file
 
     def _vacant(
@@ -382,46 +357,6 @@ class FileSystem:
         if not isinstance(file, File):
             raise FsError("read-only")
         return file
-
-    def _attach(self, parent: Directory, name: str, node: Own) -> None:
-        parent.entries[name] = node
-        self.used_names += 1
-        self._touch(parent)
-
-    def _detach(self, parent: Directory, name: str) -> None:
-        node = parent.entries.pop(name)
-        assert isinstance(node, Own), "mounts are never detached"
-        self._touch(parent)
-        node.links -= 1
-        node.changed_ns = self._now_ns()
-        if node.links or not node.holds:
-            self.used_names -= 1
-        if not node.links and not node.holds:
-            self._forget(node)
-
-    def _touch(self, directory: Directory) -> None:
-        directory.modified_ns = directory.changed_ns = self._now_ns()
-
-    def _add(self, node: _N) -> _N:
-        self._nodes[node.inode] = node
-        return node
-
-    def _forget(self, node: Own) -> None:
-        del self._nodes[node.inode]
-        self.used_bytes -= node.size
-
-    def _take_inode(self) -> int:
-        self._next_inode += 1
-        return self._next_inode - 1
-
-    def _claim_bytes(self, count: int) -> None:
-        if count > 0 and self.used_bytes + count > self._quota.bytes_max:
-            raise FsError("insufficient-space")
-        self.used_bytes += count
-
-    def _claim_names(self, count: int) -> None:
-        if self.used_names + count > self._quota.names_max:
-            raise FsError("insufficient-space")
 
 
 def _own_directory(node: Node) -> Directory:

@@ -55,18 +55,6 @@ def restore(rows: Iterable[list[Any]], mounts: Mapping[str, Node]) -> dict[int, 
     return nodes
 
 
-def root(nodes: Mapping[int, Own], inode: int) -> Directory:
-    """The root directory.
-
-    Raises:
-        StorageCorrupt: there is none.
-    """
-    node = nodes.get(inode)
-    if not isinstance(node, Directory):
-        raise StorageCorrupt("the captured files have no root directory")
-    return node
-
-
 def _content(node: Own, mounts: Mapping[int, str]) -> bytes | str | list[list[Any]]:
     match node:
         case File():

@@ -25,6 +25,9 @@ TREE_FILES_MAX = 100_000
 TREE_BYTES_MAX = 1 << 30
 """Bytes of all contents, inflated; the bound of an agent's own files."""
 
+FILES_TIME_NS = 315_532_800_000_000_000
+"""1980-01-01: the earliest that a zip file can say, so that agents can pack what they find here."""
+
 _SHARED_INODES = 1 << 62
 """Inode numbers from here on are of shared nodes; an agent's own count up from 1."""
 
@@ -125,7 +128,7 @@ class Tree:
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> Tree:
-        """A tree of these files by path; its times are the epoch.
+        """A tree of these files by path, all of ``FILES_TIME_NS``.
 
         Raises:
             BadInput: a path is absolute, holds ``..``, or is both a file and a directory.
@@ -135,7 +138,7 @@ class Tree:
         for path, content in sorted(files.items()):
             digest.update(f"{len(path)}:{path}{len(content)}:".encode())
             digest.update(content)
-            builder.add(path, SharedFile(0, len(content), content.__bytes__))
+            builder.add(path, SharedFile(FILES_TIME_NS, len(content), content.__bytes__))
         return cls(builder.finish(), digest.digest())
 
 
