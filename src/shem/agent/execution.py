@@ -131,6 +131,7 @@ class Execution:
             arguments=(),
             files=FileSystem(version.mounts, self.recorder.now_ns),
         )
+        self.context.restore(version.image.world)
         self._instance: Instance = version.linked.instantiate(self.context, image=version.image)
 
     def create(self) -> guest.Result:

@@ -23,7 +23,7 @@ from shem.wasi.cli import Exited
 from shem.wasi.vfs import Tree
 from shem.wasm.component import Component, Linked
 from shem.wasm.engine import Engine
-from shem.wasm.errors import LinkError, MalformedComponent, Trap
+from shem.wasm.errors import LinkError, MalformedComponent, Trap, WasmError
 from shem.wasm.image import Image
 
 log = structlog.get_logger()
@@ -153,7 +153,7 @@ class Versions:
             context.finish_output()
             if tag == "err":
                 raise _refused(recipe, answer)
-            image = instance.capture()
+            image = instance.capture(context.capture())
         except (Trap, Exited) as end:
             context.finish_output()
             raise BadComponent(
@@ -171,7 +171,7 @@ class Versions:
             return Image.open(path)
         except FileNotFoundError:
             return None
-        except ImageDamaged as error:
+        except WasmError as error:
             log.warning("base image is damaged", path=str(path), error=str(error))
             return None
 
@@ -200,7 +200,9 @@ def _refused(recipe: Recipe, answer: guest.AgentErrorValue) -> BadComponent:
     error = values.agent_error(answer, recipe.name)
     file, line = error.details.get("file"), error.details.get("line")
     where = f"{file}:{line}: " if file is not None else ""
-    return BadComponent(where + error.message, **error.details)
+    refusal = BadComponent(where + error.message)
+    refusal.details.update(error.details)
+    return refusal
 
 
 def _ignore(line: str) -> None:

@@ -1,12 +1,14 @@
 """An image: an instance put away, to go on from exactly there.
 
 It holds what running the guest can change: linear memories, mutable globals, handle tables, and through
-``HostResource.capture`` what stands behind the handles of the host's resources. Functions, tables of functions and
-code are the component's and are made anew; resources that the host itself holds at that time are not part of it.
+``HostResource.capture`` what stands behind the handles of the host's resources. Functions, tables of
+functions and code are the component's and are made anew; resources that the host itself holds at that time
+are not part of it.
 
-In a file, version 1: one page with magic, version, place and SHA-256 of the metadata; the memories, each at an offset
-that can be mapped, zero pages left out as holes; the metadata in MessagePack. Every image is a file, an unsaved one
-has no name. The page digests of a later, incremental image belong in ``MemoryImage`` next to the runs.
+In a file, version 1: one page with magic, version, place and SHA-256 of the metadata; the memories, each at
+an offset that can be mapped, zero pages left out as holes; the metadata in MessagePack. Every image is a
+file, an unsaved one has no name. The page digests of a later, incremental image belong in ``MemoryImage``
+next to the runs.
 """
 
 from __future__ import annotations
@@ -81,12 +83,16 @@ class TableImage(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Metadata(msgspec.Struct, frozen=True, array_like=True):
-    """All of an image but the bytes of its memories; ``globals`` in the order of the plan."""
+    """All of an image but the bytes of its memories; ``globals`` in the order of the plan.
+
+    ``world`` is what the host wants to find again with it: plain data, not looked at.
+    """
 
     component: str
     memories: list[MemoryImage]
     globals: list[bytes]
     tables: list[TableImage]
+    world: Any = None
 
 
 class Image:
@@ -107,6 +113,11 @@ class Image:
     def component(self) -> str:
         """Hash of the component that it is an image of."""
         return self.metadata.component
+
+    @property
+    def world(self) -> Any:
+        """The host's own data that was captured with it."""
+        return self.metadata.world
 
     def save(self, path: Path) -> None:
         """Write it to a file, which is there whole or not at all, and durable when this returns.
@@ -156,8 +167,8 @@ class Image:
         return cls(descriptor, metadata)
 
     @classmethod
-    def of(cls, machine: Machine) -> Image:
-        """Capture an instance at rest.
+    def of(cls, machine: Machine, world: Any) -> Image:
+        """Capture an instance at rest, with ``world`` beside it.
 
         Raises:
             NotCapturable: something of it cannot be put away; names what.
@@ -176,7 +187,9 @@ class Image:
         except BaseException:
             os.close(descriptor)
             raise
-        return cls(descriptor, Metadata(linked.component.hash, memories, machine.read_globals(), tables))
+        return cls(
+            descriptor, Metadata(linked.component.hash, memories, machine.read_globals(), tables, world)
+        )
 
     def bring_back(self, machine: Machine) -> None:
         """Make an instance that was just started what was captured.

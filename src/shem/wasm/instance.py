@@ -1,8 +1,8 @@
 """A live instance of a component: call it, interrupt it, capture it.
 
-An instance runs one call at a time, on any thread. It lives in four states: ready, running, poisoned (a call ended by
-a trap or by a host function's exception, so the guest was left in the middle of something) and closed. Only a ready
-one can be called or captured.
+An instance runs one call at a time, on any thread. It lives in four states: ready, running, poisoned (a
+call ended by a trap or by a host function's exception, so the guest was left in the middle of something)
+and closed. Only a ready one can be called or captured.
 """
 
 from __future__ import annotations
@@ -113,15 +113,18 @@ class Instance:
     def _destroy_held(self, resource: ResourceType, representation: int) -> None:
         self._run(self._machine.destroy, resource, representation, None)
 
-    def capture(self) -> Image:
+    def capture(self, world: Any = None) -> Image:
         """Put the instance away as it stands, between two calls.
+
+        Args:
+            world: plain data of the host to keep with it, found again as ``Image.world``.
 
         Raises:
             NotCapturable: something of it cannot be put away now; names what. The instance goes on.
             Poisoned, WasmError: it is not ready.
         """
         with self._ready():
-            return Image.of(self._machine)
+            return Image.of(self._machine, world)
 
     def interrupt(self) -> None:
         """Stop the call that runs, or else the next one, with ``Interrupted``. From any thread.
