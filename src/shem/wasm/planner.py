@@ -42,7 +42,7 @@ MAX_INSTANCES = 1_000
 """Component instances; wasmtime has the same limit."""
 
 MAX_WORK = 500_000
-"""Definitions evaluated, names matched and types compared; about a second. Golem's TypeScript guest takes 47,000."""
+"""Definitions evaluated, names matched, types compared: about a second. Golem's TypeScript guest: 47,000."""
 
 INSTANCE_WORK = 10
 """What an instance costs by itself, in the same units."""
