@@ -1,12 +1,13 @@
 """The canonical ABI of the component model, compiled once per function instead of interpreted per value.
 
-A function that the guest imports or exports becomes a Python function written for its signature: it unpacks or packs
-all core values with one ``struct`` call, and builds or takes apart the values by straight code (``abi_lift``,
-``abi_lower``). What it needs of an instance it finds in the ``machine``: the instance that a callback's token stands
-for. So the code is made when a component is linked, and is shared by all instances.
+A function that the guest imports or exports becomes a Python function written for its signature: it unpacks
+or packs all core values with one ``struct`` call, and builds or takes apart the values by straight code
+(``abi_lift``, ``abi_lower``). What it needs of an instance it finds in the ``machine``: the instance that a
+callback's token stands for. So the code is made when a component is linked, and is shared by all instances.
 
-A host value is checked before anything of it is written (``abi_check``): one that does not fit leaves the guest as it
-was. A guest's value is checked while it is read; what breaks a rule is a ``Trap`` of kind ``abi``.
+A host value is checked before anything of it is written (``abi_check``): one that does not fit leaves the
+guest as it was. A guest's value is checked while it is read; what breaks a rule is a ``Trap`` of kind
+``abi``.
 """
 
 from __future__ import annotations
@@ -212,9 +213,25 @@ class Abi:
         Args:
             function, post_return: offsets of their externs among ``machine.externs_address``.
         """
+        body = self._lifted_body(type_, side, function, post_return)
+        run = self._code.function(self._code.define("machine, args", body, "call"))
+        return Callee(self._argument_check(type_), run)
+
+    def exported_host(self, type_: FuncType, name: str, host: Callable[..., Any]) -> Callee:
+        """A function of the host that the component exports again as it is.
+
+        Args:
+            name: for messages.
+        """
+        function = self._code.constant(host, "host")
+        body = [f" value = {function}(machine.context, *args)", *self._result_check(type_, name)]
+        run = self._code.function(self._code.define("machine, args", [*body, " return value"], "call"))
+        return Callee(self._argument_check(type_), run)
+
+    def _argument_check(self, type_: FuncType) -> Callable[[tuple[Any, ...]], None]:
         params = [t for _, t in type_.params]
         arguments = [f"a{index}" for index in range(len(params))]
-        check = [
+        body = [
             f" if len(args) != {len(params)}:",
             f"  raise ValueMismatch('args', '{len(params)} arguments', str(len(args)))",
             *([f" {names(arguments)} = args"] if params else []),
@@ -222,12 +239,19 @@ class Abi:
         for index, (argument, param) in enumerate(zip(arguments, params, strict=True)):
             type_name = self._code.constant(param, "type")
             condition = self._checker.condition(param, argument)
-            check.append(f" if not {condition}: explain({type_name}, {argument}, 'args[{index}]')")
-        run = self._lifted_body(type_, side, function, post_return)
-        return Callee(
-            check=self._code.function(self._code.define("args", check, "check")),
-            run=self._code.function(self._code.define("machine, args", run, "call")),
-        )
+            body.append(f" if not {condition}: explain({type_name}, {argument}, 'args[{index}]')")
+        return self._code.function(self._code.define("args", body, "check"))
+
+    def _result_check(self, type_: FuncType, name: str) -> list[str]:
+        """Lines that check ``value``, which a host function has returned."""
+        if type_.result is None:
+            return []
+        condition = self._checker.condition(type_.result, "value")
+        if condition == "True":
+            return []
+        type_name = self._code.constant(type_.result, "type")
+        where = self._code.constant(f"result of {name}", "where")
+        return [f" if not {condition}: explain({type_name}, value, {where})"]
 
     def _lifted_body(self, type_: FuncType, side: Side, function: int, post_return: int | None) -> list[str]:
         lowerer, lifter = Lowerer(self._code, side.encoding), Lifter(self._code, side.encoding)
@@ -275,9 +299,7 @@ class Abi:
             # The cells still hold the core result, which is what post-return wants.
             body.append(f" b.call_guest(machine.externs_address + {post_return}, {count})")
         if any(_contains(BorrowType, param) for param in params):
-            body.append(
-                " if instance.handles.borrowed: abi_trap('borrow handles still remain at the end of the call')"
-            )
+            body.append(" if instance.handles.borrowed: abi_trap('borrow handles remain after the call')")
         return [*body, " instance.entered = False", " return value"]
 
     def lowered_host(
@@ -290,25 +312,20 @@ class Abi:
             host: called with the context and the arguments.
         """
         function = self._code.constant(host, "host")
-        checks = []
-        if type_.result is not None:
-            type_name = self._code.constant(type_.result, "type")
-            condition = self._checker.condition(type_.result, "value")
-            if condition != "True":
-                where = self._code.constant(f"result of {name}", "where")
-                checks.append(f"  if not {condition}: explain({type_name}, value, {where})")
-        return self._lowered(type_, side, [f"value = {function}(machine.context, ARGUMENTS)"], checks)
+        call = f"{function}(machine.context, ARGUMENTS)"
+        return self._lowered(type_, side, call, self._result_check(type_, name))
 
     def lowered_guest(
         self, type_: FuncType, side: Side, callee: Callee
     ) -> Callable[[int, int, int, int], int]:
         """A lifted function as a callback for the core code of another component instance."""
         function = self._code.constant(callee.run, "callee")
-        return self._lowered(type_, side, [f"value = {function}(machine, (ARGUMENTS))"], [])
+        return self._lowered(type_, side, f"{function}(machine, (ARGUMENTS))", [])
 
     def _lowered(
-        self, type_: FuncType, side: Side, call: list[str], checks: list[str]
+        self, type_: FuncType, side: Side, call: str, checks: list[str]
     ) -> Callable[[int, int, int, int], int]:
+        """A callback that evaluates ``call``, an expression with ARGUMENTS in it."""
         lowerer, lifter = Lowerer(self._code, side.encoding), Lifter(self._code, side.encoding)
         signature = lowered_signature(type_)
         params = [t for _, t in type_.params]
@@ -332,9 +349,8 @@ class Abi:
         elif params:
             flat = iter(cells)
             arguments = names([lifter.flat(param, flat) for param in params])
-        body += [f"  {line.replace('ARGUMENTS', arguments)}" for line in call]
-        body += checks
-        body += [f" {line}" for line in self._lowered_result(type_, lowerer, cells)]
+        body.append(f"  value = {call.replace('ARGUMENTS', arguments)}")
+        body += [f" {line}" for line in (*checks, *self._lowered_result(type_, lowerer, cells))]
         if any(_contains(BorrowType, param) for param in params):
             body.append("  b.instance.handles.end_lends()")
         body += ["  return 0", " except BaseException as error:", "  return fail(token, error)"]

@@ -1,8 +1,9 @@
 """The border of a component instance at run time: its memory, its allocator, its handles.
 
-The code that ``abi`` generates works on a ``Border`` and on the functions here. A border reads and writes through a
-memoryview of the linear memory, and memory never moves and never shrinks. So a view stays good for as long as the
-store lives, and only an access beyond its end asks wasmtime whether the memory has grown since.
+The code that ``abi`` generates works on a ``Border`` and on the functions here. A border reads and writes
+through a memoryview of the linear memory, and memory never moves and never shrinks. So a view stays good
+for as long as the store lives, and only an access beyond its end asks wasmtime whether the memory has grown
+since.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ class Border:
         return pointer
 
     def call_guest(self, function: int, cells: int) -> None:
-        """Run a core function for the ABI's own ends: it must not call out. ``function`` is an extern's address."""
+        """Run a core function for the ABI's own ends: it must not call out. ``function`` is an extern's
+        address."""
         store, instance = self.store, self.instance
         instance.may_leave = False
         error = invoke(

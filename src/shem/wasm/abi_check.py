@@ -1,8 +1,9 @@
 """Whether Python values fit their WIT types, found out before anything of them is written.
 
-Two ways of asking the same: ``Checker`` generates predicates that accept nearly every value that fits, fast; what they
-refuse goes to ``explain``, which decides, and which knows the path of the first thing that does not fit. It is more
-generous in one respect only: subclasses, and any sequence or mapping, are taken as well.
+Two ways of asking the same: ``Checker`` generates predicates that accept nearly every value that fits,
+fast; what they refuse goes to ``explain``, which decides, and which knows the path of the first thing that
+does not fit. It is more generous in one respect only: subclasses, and any sequence or mapping, are taken as
+well.
 """
 
 from __future__ import annotations

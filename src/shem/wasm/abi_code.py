@@ -1,7 +1,8 @@
 """Python source that is written by a program, and run.
 
-``Code`` collects the functions that are made for the types of one component: each is written once, knows the others by
-name, and finds what it needs (structs, tables of names, host functions) in the namespace they share.
+``Code`` collects the functions that are made for the types of one component: each is written once, knows
+the others by name, and finds what it needs (structs, tables of names, host functions) in the namespace they
+share.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class Code:
         return name
 
     def once(self, kind: str, type_: ValType, make: Callable[[], str]) -> str:
-        """The name that ``make`` gave to the function of this kind for this type, made when it is first needed."""
+        """The name that ``make`` gave to the function of this kind for this type, made when it is first
+        needed."""
         known = self._known.get((kind, type_))
         if known is None:
             known = self._known[kind, type_] = make()

@@ -1,9 +1,10 @@
 """Generating the code that reads WIT values: out of linear memory, and out of core values.
 
-A value is read by a Python *expression*. Its leaves are *slots*: the numbers that stand in it at fixed places (for a
-string its pointer and length, for a variant its discriminant). All slots of a value are unpacked by one ``struct``
-call, then the expression builds the value; what is behind pointers and discriminants is read by functions that are
-made once per type. So a list of records of numbers is one ``iter_unpack`` and one comprehension.
+A value is read by a Python *expression*. Its leaves are *slots*: the numbers that stand in it at fixed
+places (for a string its pointer and length, for a variant its discriminant). All slots of a value are
+unpacked by one ``struct`` call, then the expression builds the value; what is behind pointers and
+discriminants is read by functions that are made once per type. So a list of records of numbers is one
+``iter_unpack`` and one comprehension.
 
 Generated functions take the ``Border`` as ``b``; pointers that they are given are checked.
 """
@@ -42,8 +43,8 @@ from .types import (
 )
 
 MAX_INLINE_SLOTS = 24
-"""A record with more of them, nested in another value, gets a function of its own; keeps expressions readable and
-within what Python's parser nests."""
+"""A record with more of them, nested in another value, gets a function of its own; keeps expressions
+readable and within what Python's parser nests."""
 
 _BLOCK_FORMATS = {
     name: code for name, code in PRIM_FORMATS.items() if name not in ("bool", "u8", "char", "f32", "f64")
@@ -105,11 +106,11 @@ class Lifter:
                 return f"{self._string}(b, {pointer}, {length})"
             case Prim(name):
                 return _from_memory(name, frame.slot(offset, PRIM_FORMATS[name]))
-            case ListType(element, None):
+            case ListType(element, count):
+                if count is not None:
+                    return f"{self._block(element)}(b, {frame.pointer(offset)}, {count})"
                 pointer, length = frame.slot(offset, "I"), frame.slot(offset + 4, "I")
                 return f"{self._list(element)}(b, {pointer}, {length})"
-            case ListType(element, int(length)):
-                return f"{self._block(element)}(b, {frame.pointer(offset)}, {length})"
             case OwnType() | BorrowType():
                 return self._handle(type_, frame.slot(offset, "I"))
             case FlagsType(flag_names):
@@ -141,13 +142,11 @@ class Lifter:
                 return f"{self._string}(b, {next(cells)}, {next(cells)})"
             case Prim(name):
                 return _from_cell(name, next(cells))
-            case ListType(element, None):
-                return f"{self._list(element)}(b, {next(cells)}, {next(cells)})"
-            case ListType(element, int(length)):
-                values = [self.flat(element, cells) for _ in range(length)]
-                if element == Prim("u8"):
-                    return f"bytes(({names(values)}))"
-                return f"[{names(values)}]"
+            case ListType(element, count):
+                if count is None:
+                    return f"{self._list(element)}(b, {next(cells)}, {next(cells)})"
+                values = [self.flat(element, cells) for _ in range(count)]
+                return f"bytes(({names(values)}))" if element == Prim("u8") else f"[{names(values)}]"
             case OwnType() | BorrowType():
                 return self._handle(type_, next(cells))
             case FlagsType(flag_names):
@@ -356,7 +355,8 @@ def _from_cell(name: str, cell: str) -> str:
 
 
 def _narrowed(cell: str, have: str, want: str) -> str:
-    """Expression for a core value of one type that stands in a wider one (CanonicalABI.md, ``lift_flat_variant``)."""
+    """Expression for a core value of one type that stands in a wider one (CanonicalABI.md,
+    ``lift_flat_variant``)."""
     match have, want:
         case "i64", "i32":
             return f"({cell} & 4294967295)"

@@ -1,8 +1,8 @@
 """Generating the code that writes WIT values: into linear memory, and into core values.
 
-The mirror of ``abi_lift``: the slots of a value are computed by expressions, in order, and packed by one ``struct``
-call; what is behind pointers and discriminants is written by functions that are made once per type. The code trusts
-the values: ``abi_check`` has found before that they fit.
+The mirror of ``abi_lift``: the slots of a value are computed by expressions, in order, and packed by one
+``struct`` call; what is behind pointers and discriminants is written by functions that are made once per
+type. The code trusts the values: ``abi_check`` has found before that they fit.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ from .types import (
 class _Frame:
     """The lines that compute the slots of a value, and the slots, (offset, format, name), in runs.
 
-    One run is packed at once, with zeros between its slots; so a run ends where something between them is written
-    by other code (the payload of a variant, the items of a fixed-size list).
+    One run is packed at once, with zeros between its slots; so a run ends where something between them is
+    written by other code (the payload of a variant, the items of a fixed-size list).
     """
 
     def __init__(self) -> None:
@@ -160,8 +160,8 @@ class Lowerer:
                 name = local()
                 lines.append(f" {name} = {_cell(kind, value)}")
                 cells.append(name)
-            case ListType(element, int(length)):
-                for index in range(length):
+            case ListType(element, count):
+                for index in range(count or 0):
                     self.flat(element, f"{value}[{index}]", lines, cells)
             case OwnType() | BorrowType():
                 name = local()
@@ -352,7 +352,8 @@ def _cell(name: str, value: str) -> str:
 
 
 def _widened(cell: str, have: str, want: str) -> str:
-    """Expression for a core value in the wider type of a variant (CanonicalABI.md, ``lower_flat_variant``)."""
+    """Expression for a core value in the wider type of a variant (CanonicalABI.md,
+    ``lower_flat_variant``)."""
     match have, want:
         case "f32", ("i32" | "i64"):
             return f"bits_of_f32({cell})"

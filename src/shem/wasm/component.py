@@ -1,8 +1,8 @@
 """A component: read and compiled once, linked once, instantiated many times.
 
-``Component`` is what the binary says. ``Linked`` is a component with the host functions it will call: all that can be
-prepared before there is an instance is in it (generated code, callbacks, the order of the steps), and nothing of it
-changes any more, so that instances of any thread share it.
+``Component`` is what the binary says. ``Linked`` is a component with the host functions it will call: all
+that can be prepared before there is an instance is in it (generated code, callbacks, the order of the
+steps), and nothing of it changes any more, so that instances of any thread share it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .errors import LinkError, MalformedComponent, Trap, WasmError
 from .host import HostFunction, HostInterface, HostResource
 from .plan import (
     CanonOptions,
+    ComponentFunc,
     GuestResource,
     HostFunc,
     Instantiate,
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
     from .instance import Instance
 
 COMPILE_THREADS = 4
-"""Core modules of a component that are compiled or loaded at a time; wasmtime itself uses all cores for a large one."""
+"""Core modules of a component that are compiled or loaded at a time; wasmtime itself uses all cores for a
+large one."""
 
 
 class Component:
@@ -47,7 +49,8 @@ class Component:
 
     Attributes:
         hash: SHA-256 of the binary, in hexadecimal.
-        imports: type of every function that the host must offer, by interface (``""`` for the root level) and name.
+        imports: type of every function that the host must offer, by interface (``""`` for the root level)
+            and name.
         exports: type of every function that can be called, likewise.
         plan: how it is put together.
     """
@@ -170,7 +173,8 @@ class Linked:
         steps: in order.
         kept: slots whose externs an instance keeps, by offset in its array.
         borders: the distinct canonical options.
-        state: where the slots of globals and tables are found: (number of the core instance, name of the export).
+        state: where the slots of globals and tables are found: (number of the core instance, name of the
+            export).
         defined: the resource types that each component instance defines.
         started_globals: what the mutable globals are after the start; set by the first instance.
         callees: what can be called, by interface and name.
@@ -210,7 +214,7 @@ class Linked:
                 self.offset(resource.destructor)
         self.steps: Sequence[MakeFunction | MakeInstance] = self._prepare(plan)
         self.callees: Mapping[str, Mapping[str, Callee]] = {
-            name: {key: self._callee(function) for key, function in interface.functions.items()}
+            name: {key: self._exported(function) for key, function in interface.functions.items()}
             for name, interface in plan.exports.items()
         }
         self.kept: Mapping[int, int] = self._offsets
@@ -282,6 +286,12 @@ class Linked:
                 return self._abi.lowered_host(type_, side, _full_name(interface, name), host)
             case LiftedFunc() as lifted:
                 return self._abi.lowered_guest(lifted.type, side, self._callee(lifted))
+
+    def _exported(self, function: ComponentFunc) -> Callee:
+        if isinstance(function, LiftedFunc):
+            return self._callee(function)
+        host = self._functions[function.interface, function.name]
+        return self._abi.exported_host(function.type, _full_name(function.interface, function.name), host)
 
     def _callee(self, lifted: LiftedFunc) -> Callee:
         known = self._callees.get(lifted)

@@ -1,20 +1,21 @@
 """The engine: the only file that touches wasmtime, through prototypes of our own over its C API.
 
-Why not the ``wasmtime`` package's classes: they make a Python object for every extern and copy values one by one. A
-component has thousands of externs and its host calls are hot, so this file hands out addresses (plain integers) and
-lets ``instance`` and the generated code of ``abi`` work on arrays. Who holds what alive:
+Why not the ``wasmtime`` package's classes: they make a Python object for every extern and copy values one
+by one. A component has thousands of externs and its host calls are hot, so this file hands out addresses
+(plain integers) and lets ``instance`` and the generated code of ``abi`` work on arrays. Who holds what
+alive:
 
 - ``Engine`` and ``Module`` own their C objects; a module keeps its engine.
-- ``HostCode`` owns a callback that machine code jumps to. It must outlive every store that it was put into: ``Linked``
-  holds the codes, every ``Store`` holds its ``Linked``.
+- ``HostCode`` owns a callback that machine code jumps to. It must outlive every store that it was put into:
+  ``Linked`` holds the codes, every ``Store`` holds its ``Linked``.
 - ``Store`` is deleted by ``close``, never while a call runs in it.
 
-Callbacks are shared by all stores. What tells them apart is ``token``, the integer that wasmtime hands to a callback
-as its environment: ``live[token]`` is the owner of the store.
+Callbacks are shared by all stores. What tells them apart is ``token``, the integer that wasmtime hands to a
+callback as its environment: ``live[token]`` is the owner of the store.
 
-An interrupt costs nothing until it happens: the engine's epoch stands still, and ``Store.interrupt`` advances it once,
-which brings every running guest to ``_epoch_reached`` at its next loop or call; the others go on at once. No thread
-ticks in an idle server.
+An interrupt costs nothing until it happens: the engine's epoch stands still, and ``Store.interrupt``
+advances it once, which brings every running guest to ``_epoch_reached`` at its next loop or call; the
+others go on at once. No thread ticks in an idle server.
 """
 
 from __future__ import annotations
@@ -44,18 +45,19 @@ from ctypes import (
     c_uint64,
     c_void_p,
 )
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from .errors import Interrupted, Trap, WasmError
 
 WASM_STACK_BYTES = 4 << 20
-"""Stack that a guest may use. A CPython guest raises its own RecursionError first; wasmtime's default is 512 KiB."""
+"""Stack that a guest may use. A CPython guest raises its own RecursionError first; wasmtime's default is
+512 KiB."""
 
 HOST_STACK_BYTES = 2 << 20
-"""Stack that is left for host functions below the deepest guest frame. ``WASM_STACK_BYTES`` and this fit into the
-8 MiB that the main thread and threads of glibc have by default."""
+"""Stack that is left for host functions below the deepest guest frame. ``WASM_STACK_BYTES`` and this fit
+into the 8 MiB that the main thread and threads of glibc have by default."""
 
 MEMORY_RESERVATION_BYTES = 4 << 30
 """Address space of a linear memory: all that 32-bit pointers reach, so that a memory never moves."""
@@ -172,7 +174,7 @@ _global_set = _function("wasmtime_global_set", c_void_p, c_void_p, c_void_p, c_v
 _table_size = _function("wasmtime_table_size", c_uint64, c_void_p, c_void_p)
 
 invoke = _function("wasmtime_func_call_unchecked", c_void_p, c_void_p, c_void_p, c_void_p, c_size_t, c_void_p)
-"""(context, function, cells, number of cells, trap) -> error or None. For generated code: see ``Store.raise_failure``."""
+"""(context, function, cells, number of cells, trap) -> error or None; ``Store.raise_failure`` takes both."""
 
 
 class Owner(Protocol):
@@ -189,7 +191,6 @@ live: dict[int, Any] = {}
 _tokens = itertools.count(1)
 
 
-@_EpochCallback
 def _epoch_reached(context: int, token: int, delta: Any, kind: Any) -> int:
     # An exception must not get lost here: whatever happens, the guest is stopped.
     try:
@@ -200,6 +201,9 @@ def _epoch_reached(context: int, token: int, delta: Any, kind: Any) -> int:
         with contextlib.suppress(KeyError):
             live[token].failure = error
     return int(_error_new(b"interrupted"))
+
+
+_epoch_callback = _EpochCallback(_epoch_reached)
 
 
 def host_trap() -> int:
@@ -223,7 +227,8 @@ class HostCode:
     """Python code that WebAssembly can call, in any store.
 
     Args:
-        function: (token, caller, address of the cells, number of cells) -> 0 or ``host_trap()``; must not raise.
+        function: (token, caller, address of the cells, number of cells) -> 0 or ``host_trap()``; must not
+            raise.
     """
 
     __slots__ = ("_callback", "address")
@@ -233,11 +238,12 @@ class HostCode:
         self.address: int = ctypes.cast(self._callback, c_void_p).value or 0
 
 
-@lru_cache(
-    maxsize=None
-)  # one for each signature that occurs; they are few, small and live as long as the process
+@cache
 def signature_type(params: tuple[str, ...], results: tuple[str, ...]) -> int:
-    """Address of the ``wasm_functype_t`` of a core signature over i32, i64, f32 and f64."""
+    """Address of the ``wasm_functype_t`` of a core signature over i32, i64, f32 and f64.
+
+    They are few and small, and live as long as the process.
+    """
 
     def vector(types: tuple[str, ...]) -> _PointerVector:
         pointers = (c_void_p * len(types))(*[_valtype_new(_VALUE_KINDS[name]) for name in types])
@@ -263,10 +269,12 @@ class Module:
 class Engine:
     """Compiles and runs; one for a process.
 
-    Deterministic: NaNs are canonical, relaxed SIMD has one meaning, there are no threads and no shared memories.
+    Deterministic: NaNs are canonical, relaxed SIMD has one meaning, there are no threads and no shared
+    memories.
 
     Args:
-        cache_dir: where compiled code is kept. Made when missing; a cache that cannot be written is done without.
+        cache_dir: where compiled code is kept. Made when missing; a cache that cannot be written is done
+            without.
     """
 
     def __init__(self, cache_dir: Path) -> None:
@@ -369,8 +377,8 @@ class Store:
 
     Attributes:
         context: address that wasmtime's functions want.
-        cells: parameters and results of a call, ``MAX_CELLS`` of ``CELL_BYTES``; free for use while no call is being
-            prepared.
+        cells: parameters and results of a call, ``MAX_CELLS`` of ``CELL_BYTES``; free for use while no call
+            is being prepared.
         trap: where a call puts its trap.
     """
 
@@ -398,7 +406,7 @@ class Store:
         self._value = (ctypes.c_char * _VALUE_BYTES)()
         live[self.token] = owner
         _store_limiter(self._pointer, max_memory_bytes, MAX_TABLE_ELEMENTS, -1, -1, -1)
-        _store_on_epoch(self._pointer, _epoch_reached, self.token, None)
+        _store_on_epoch(self._pointer, _epoch_callback, self.token, None)
         _set_epoch_deadline(self.context, 1)
 
     def close(self) -> None:
@@ -568,8 +576,8 @@ def require_stack() -> None:
     size = _stack_bytes()
     if size < WASM_STACK_BYTES + HOST_STACK_BYTES:
         raise WasmError(
-            f"the stack of this thread is {size} bytes and a guest needs {WASM_STACK_BYTES + HOST_STACK_BYTES}: "
-            "call threading.stack_size() before the thread is started"
+            f"the stack of this thread is {size} bytes, a guest needs {WASM_STACK_BYTES + HOST_STACK_BYTES}:"
+            " call threading.stack_size() before the thread is started"
         )
     _checked_threads.enough = True
 

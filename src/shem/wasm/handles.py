@@ -1,9 +1,9 @@
 """Handles: how a component instance names resources (CanonicalABI.md, "Handle State" and "Table State").
 
-Every component instance has one table. An entry says which resource type it is, what stands behind it (the host's own
-object, or the number that the defining component knows it by), and whether the handle owns it or has it on loan for
-the length of a call. Numbers are given out as the specification says, lowest freed last in first out, because a guest
-can see them: a restored instance must go on with the same ones.
+Every component instance has one table. An entry says which resource type it is, what stands behind it (the
+host's own object, or the number that the defining component knows it by), and whether the handle owns it or
+has it on loan for the length of a call. Numbers are given out as the specification says, lowest freed last
+in first out, because a guest can see them: a restored instance must go on with the same ones.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from .errors import Trap
 from .types import ResourceType
 
 MAX_HANDLES = 1 << 20
-"""Handles that are open at a time in one component instance; a guest that leaks is stopped before the host suffers."""
+"""Handles that are open at a time in one component instance; a guest that leaks is stopped before the host
+suffers."""
 
 
 @dataclass(slots=True, eq=False)

@@ -1,7 +1,8 @@
 """The state of one instance, as generated code and callbacks work on it.
 
-Everything here belongs to one instance and nothing that could be shared does: the store, the few externs that are
-needed after instantiation, the component instances with their handle tables, the views of memories.
+Everything here belongs to one instance and nothing that could be shared does: the store, the few externs
+that are needed after instantiation, the component instances with their handle tables, the views of
+memories.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Machine:
         self.instances = [
             ComponentInstance(destroy, linked.defined[number]) for number in range(len(plan.parents))
         ]
-        self.borders = _Watched(
+        self.borders: list[Border] = _Watched(
             Border(self.store, self.instances[it.table], self._address(it.memory), self._address(it.realloc))
             for it in linked.borders
         )
@@ -91,12 +92,13 @@ class Machine:
                     ctypes.memmove(self.externs_address + kept[slot], extern, EXTERN_BYTES)
 
     def _note_start(self) -> None:
-        """Keep for the component what its globals start as, so that most need not be set when an image comes back.
+        """Keep for the component what its globals start as, so that most need not be set when an image
+        comes back.
 
         It is a function of the component as long as starting it calls no host function.
         """
         watched, self.borders = self.borders, list(self.borders)
-        if not watched.used:
+        if isinstance(watched, _Watched) and not watched.used:
             if self.linked.started_globals is None:
                 self.linked.started_globals = self.read_globals()
             self._started_globals = self.linked.started_globals

@@ -1,8 +1,9 @@
 """Pages of linear memories: which of them say something, and how a file is laid under them.
 
-An image keeps a memory in a sparse file at the memory's own offsets, so that one mapping brings all of it back, and
-zero pages take no room. On Linux the file is mapped privately over the linear memory: restoring takes the same time for
-any size, instances share the pages that they do not write, and the kernel knows which ones they did write.
+An image keeps a memory in a sparse file at the memory's own offsets, so that one mapping brings all of it
+back, and zero pages take no room. On Linux the file is mapped privately over the linear memory: restoring
+takes the same time for any size, instances share the pages that they do not write, and the kernel knows
+which ones they did write.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-import sys
+import platform
 from collections.abc import Iterable, Iterator
 
 PAGE_BYTES = 4096
@@ -23,6 +24,7 @@ _ZERO_CHUNK = bytes(WASM_PAGE_BYTES)
 _ZERO_PAGE = bytes(PAGE_BYTES)
 _COPY_BYTES = 1 << 20
 _MAP_FIXED = 0x10
+_LINUX = platform.system() == "Linux"
 
 Run = tuple[int, int]
 """(start, end) in bytes, multiples of ``PAGE_BYTES``."""
@@ -55,7 +57,7 @@ def _nonzero_pieces(memory: memoryview) -> Iterator[Run]:
 
 def anonymous_file() -> int:
     """Descriptor of a new file without a name, gone when it is closed; in memory on Linux."""
-    if sys.platform == "linux":
+    if _LINUX:
         return os.memfd_create("shem-image", os.MFD_CLOEXEC)
     import tempfile  # only where there are no memory files
 
@@ -92,7 +94,7 @@ def lay_under(address: int, size: int, descriptor: int, offset: int) -> None:
     """
     if size == 0:
         return
-    if sys.platform == "linux":
+    if _LINUX:
         protection = mmap.PROT_READ | mmap.PROT_WRITE
         mapped = _mmap(address, size, protection, mmap.MAP_PRIVATE | _MAP_FIXED, descriptor, offset)
         if mapped != address:
@@ -105,7 +107,7 @@ def lay_under(address: int, size: int, descriptor: int, offset: int) -> None:
         memory[at : at + len(data)] = data
 
 
-if sys.platform == "linux":
+if _LINUX:
     _mmap = ctypes.CDLL(None, use_errno=True).mmap
     _mmap.restype = ctypes.c_void_p
     _mmap.argtypes = (

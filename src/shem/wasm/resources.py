@@ -1,4 +1,5 @@
-"""The core functions by which a guest handles resources: ``resource.new``, ``resource.rep``, ``resource.drop``.
+"""The core functions by which a guest handles resources: ``resource.new``, ``resource.rep``,
+``resource.drop``.
 
 Each is made once per component as a callback for ``HostCode`` and finds its instance by the token
 (CanonicalABI.md, "canon resource.new" and its neighbours).

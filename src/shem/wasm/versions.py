@@ -1,8 +1,9 @@
 """Which interface of the host an import means.
 
-An interface name may end in a version: ``wasi:io/poll@0.2.12``. Two versions are compatible when semver says that the
-later only adds: the same major number, or below 1.0.0 the same minor number, or below 0.1.0 the same patch number. An
-import is matched to any compatible version, a lower one as well: if that lacks a function, linking says which.
+An interface name may end in a version: ``wasi:io/poll@0.2.12``. Two versions are compatible when semver
+says that the later only adds: the same major number, or below 1.0.0 the same minor number, or below 0.1.0
+the same patch number. An import is matched to any compatible version, a lower one as well: if that lacks a
+function, linking says which.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def _parts(name: str) -> tuple[str, tuple[int, ...]] | None:
 
 
 def best_match(wanted: str, offered: Iterable[str]) -> str | None:
-    """The name among ``offered`` that satisfies an import of ``wanted``: itself, else the highest compatible one.
+    """The name among ``offered`` that satisfies an import of ``wanted``: itself, else the highest
+    compatible one.
 
     Names without a version, or with a pre-release, are matched exactly.
     """
