@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from shem.agent.json_to_wit import Writers
 from shem.agent.mismatch import Mismatch, shown
 from shem.agent.node import Node
-from shem.agent.types import ElementSchema, UnstructuredBinary, UnstructuredText
+from shem.agent.types import Defaulted, ElementSchema, UnstructuredBinary, UnstructuredText
 from shem.agent.wit_to_json import Readers, read_value
 from shem.agent.write_leaf import to_bytes
 
@@ -49,6 +49,10 @@ def element(schema: ElementSchema, *, identity: bool) -> Element:
         return Element(_binary_writer(schema), None, _read_binary)
     writers = Writers(identity=identity)
     write_value, write_absent = writers.of(schema), writers.absent(schema)
+    if identity and isinstance(schema, Defaulted) and not schema.known:
+        write_absent = (
+            None  # an agent id has all parameters, so one that only the guest could fill must be given
+        )
     read = Readers().of(schema)
 
     def write(value: Any) -> ElementValue:
@@ -65,7 +69,7 @@ def element(schema: ElementSchema, *, identity: bool) -> Element:
     def read_element(value: ElementValue) -> Any:
         kind, payload = value
         if kind != "component-model":
-            raise Mismatch(schema.text, f"an {kind}")
+            raise Mismatch(schema.text, kind)
         return read_value(read, payload)
 
     if write_absent is not None:
@@ -115,7 +119,7 @@ def _text_writer(schema: UnstructuredText) -> Callable[[Any], ElementValue]:
 def _read_text(value: ElementValue) -> Any:
     kind, payload = value
     if kind != "unstructured-text":
-        raise Mismatch("text", f"an {kind}")
+        raise Mismatch("text", kind)
     case, source = payload
     if case == "url":
         return {"url": source}
@@ -145,7 +149,7 @@ def _binary_writer(schema: UnstructuredBinary) -> Callable[[Any], ElementValue]:
 def _read_binary(value: ElementValue) -> Any:
     kind, payload = value
     if kind != "unstructured-binary":
-        raise Mismatch("binary", f"an {kind}")
+        raise Mismatch("binary", kind)
     case, source = payload
     if case == "url":
         return {"url": source}

@@ -1,6 +1,4 @@
-"""Strings that stand for something else: what they must look like, and the one way in which each is
-written.
-"""
+"""Strings that stand for something else: their form, and the one way in which each is written."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ _DATETIME: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
 )
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_DECIMAL: Final = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d{1,18})?|NaN|Infinity)", re.ASCII)
+_DECIMAL: Final = re.compile(r"[+-]?((\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,18})?|NaN|Infinity)", re.ASCII)
 
 
 def normal_datetime(value: Any) -> str:

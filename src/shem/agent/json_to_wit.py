@@ -95,9 +95,9 @@ class Writers:
         Raises:
             Mismatch: as for ``of``.
         """
-        if not isinstance(schema, Defaulted) or (self._identity and not schema.known):
+        if not isinstance(schema, Defaulted):
             return None
-        if not self._identity:
+        if not (self._identity and schema.known):
             return write_none
         write, default = self.of(schema), schema.default
 

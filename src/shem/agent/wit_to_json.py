@@ -39,6 +39,9 @@ from shem.agent.types import (
     Variant,
 )
 
+_LEFT_OUT: Final = object()
+"""What a field reads as whose default only the guest knows: it is left out of the object."""
+
 _FLOAT32: Final = struct.Struct("<f")
 
 
@@ -90,7 +93,7 @@ class Readers:
             case Tuple():
                 return _tuple([self.of(item) for item in schema.items], schema.text)
             case Record():
-                return _record([(name, self.of(field)) for name, field in schema.fields], schema.text)
+                return _record([(name, self._field(field)) for name, field in schema.fields], schema.text)
             case Variant():
                 cases = [(name, None if case is None else self.of(case)) for name, case in schema.cases]
                 return _variant(cases, schema.text)
@@ -111,6 +114,11 @@ class Readers:
                 return _result([(n, None if s is None else self.of(s)) for n, s in sides], schema.text)
             case _:
                 assert_never(schema)
+
+    def _field(self, schema: Schema) -> Read:
+        if isinstance(schema, Defaulted) and not schema.known:
+            return _option(self.of(schema.item), _LEFT_OUT, schema.text)
+        return self.of(schema)
 
     def _dict(self, schema: Dict) -> Read:
         pairs = _list(_tuple([self.of(schema.key), self.of(schema.value)], "a pair"), schema.text)
@@ -228,9 +236,11 @@ def _record(fields: list[tuple[str, Read]], expected: str) -> Read:
         values = {}
         for (name, read_field), position in zip(fields, indices, strict=True):
             try:
-                values[name] = read_field(nodes, position)
+                value = read_field(nodes, position)
             except Mismatch as mismatch:
                 raise mismatch.inside(name) from None
+            if value is not _LEFT_OUT:
+                values[name] = value
         return values
 
     return read

@@ -222,6 +222,14 @@ def test_what_may_be_left_out_is_none_and_what_is_given_is_some() -> None:
     assert read(record, write(record, {})) == {"by": 1, "note": None, "x": 5}
 
 
+def test_a_field_whose_default_only_the_guest_knows_is_left_out_again() -> None:
+    record = Shape("record-type", [("a", INT), ("b", optional(TEXT, "shem/default"))], st.none())
+    for value in ({"a": 1}, {"a": 1, "b": "x"}):
+        for identity in (False, True):
+            schema = read_data_schema(data_schema({"v": record}), "test", identity=identity)
+            assert values.to_json(schema, values.to_data_value(schema, [value])) == [value]
+
+
 def test_normal_forms_of_strings() -> None:
     for owner, value, normal in [
         ("shem/uuid", "7D3F1C9E-0C54-4B7E-9A57-2F1A8F1F8A10", "7d3f1c9e-0c54-4b7e-9a57-2f1a8f1f8a10"),
