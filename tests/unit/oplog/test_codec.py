@@ -71,8 +71,8 @@ CONTRACT_ORDER = """
     pending-update successful-update failed-update grow-memory filesystem-storage-usage-update create-resource
     drop-resource log restart activate-plugin deactivate-plugin revert cancel-pending-invocation start-span
     finish-span set-span-attribute change-persistence-level begin-remote-transaction
-    pre-commit-remote-transaction pre-rollback-remote-transaction committed-remote-transaction rolled-back-remote-transaction snapshot
-    oplog-processor-checkpoint set-retry-policy remove-retry-policy
+    pre-commit-remote-transaction pre-rollback-remote-transaction committed-remote-transaction
+    rolled-back-remote-transaction snapshot oplog-processor-checkpoint set-retry-policy remove-retry-policy
 """
 
 
