@@ -33,6 +33,7 @@ from shem.executor.history import History, from_queue, to_queue, used_for_someth
 from shem.executor.turn import Turned, Turns
 from shem.executor.workers import Workers
 from shem.golem.guest import DataValue
+from shem.oplog import payload
 from shem.registry.environment import Environment
 from shem.registry.registry import Identified, Registry
 from shem.storage.protocol import AgentRow, DeleteAgent, Fenced, Op, PutInbox, Storage
@@ -281,8 +282,7 @@ class Executor:
     async def _run(self, agent: ActiveAgent, method: str, arguments: DataValue, key: str | None) -> Invoked:
         work = self._work(method, arguments, key)
         known = agent.mailbox.offer(work)
-        if known.method != method or known.arguments != arguments:
-            raise used_for_something_else(work.key, known.method)
+        _check_same(known, work)
         self._pump(agent)
         return await asyncio.shield(known.answer)  # who loses interest does not cancel it for the others
 
@@ -303,8 +303,7 @@ class Executor:
                 return accepted
             known = agent.mailbox.offer(work)
             self._pump(agent)
-        if known.method != method or known.arguments != arguments:
-            raise used_for_something_else(work.key, known.method)
+        _check_same(known, work)
         return accepted
 
     def _work(self, method: str, arguments: DataValue, key: str | None, *, stored: bool = False) -> Work:
@@ -447,6 +446,15 @@ class Executor:
 
     def _type_of(self, agent: ActiveAgent) -> AgentType:
         return self._registry.types(agent.component, agent.version)[agent.type]
+
+
+def _check_same(known: Work, work: Work) -> None:
+    """Raises ``Conflict`` where a key came back with another request."""
+    if known is work:
+        return
+    # What was read back from the inbox has lists for tuples; encoded, equal values are equal.
+    if known.method != work.method or payload.encode(known.arguments) != payload.encode(work.arguments):
+        raise used_for_something_else(work.key, known.method)
 
 
 def _refuse(work: Work, error: BaseException) -> None:
