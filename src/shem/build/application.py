@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import tomllib
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -188,12 +190,20 @@ def _check_syntax(files: Mapping[str, bytes]) -> None:
         if not name.endswith(".py"):
             continue
         try:
-            compile(data, name, "exec", dont_inherit=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # doubtful, not wrong; not for this program to say
+                compile(data, name, "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:
             line = error.lineno if isinstance(error, SyntaxError) else None
             message = error.msg if isinstance(error, SyntaxError) else str(error)
             place = name if line is None else f"{name}:{line}"
-            raise BadComponent(f"{place}: {message}", file=name, line=line) from error
+            version = f"{sys.version_info.major}.{sys.version_info.minor}"
+            raise BadComponent(
+                f"{place}: {message}",
+                hint=f"As Python {version} reads it; for newer syntax, run shem with a newer Python.",
+                file=name,
+                line=line,
+            ) from error
 
 
 def _default_agents(files: Mapping[str, bytes]) -> list[str]:

@@ -101,6 +101,10 @@ def test_a_syntax_error_is_placed(tmp_path: Path) -> None:
     assert raised.value.details == {"file": "pack/a.py", "line": 3}
 
 
+def test_doubtful_source_is_taken(tmp_path: Path) -> None:
+    package(write(tmp_path, a_dot_py=AGENT + "x = '\\d'\n"))
+
+
 def test_a_file_that_is_no_text_is_placed(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_bytes(b"x = '\0'\n")
     with pytest.raises(BadComponent, match=r"^a\.py"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import random
 import sys
@@ -68,6 +69,8 @@ def guest(bindings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     variables = [("SHEM_AGENTS", "shop"), ("CITY", "Prague")]
     monkeypatch.setattr(environment, "get_environment", lambda: variables)
     monkeypatch.setattr("os.environ", dict(variables))
+    for module in (asyncio, asyncio.events):  # a guest changes it, and this process needs its own again
+        monkeypatch.setattr(module, "new_event_loop", asyncio.new_event_loop)
     made = importlib.import_module("shem_sdk.guest")
     monkeypatch.setattr(made._application, "_roots", [str(tmp_path)])
     yield made

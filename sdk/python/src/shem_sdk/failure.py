@@ -15,7 +15,7 @@ from shem_sdk.definition import InvalidAgent
 
 _SDK = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
-_IMPORT_MACHINERY = "<frozen importlib"
+_BUILT_IN = "<frozen "
 
 TRACEBACK_LIMIT_CHARACTERS = 16_384
 """A traceback is recorded with the result; deep chains of causes say the same things many times."""
@@ -71,7 +71,7 @@ def _place(error: BaseException) -> tuple[str | None, int | None]:
 
 
 def _is_users(file: str) -> bool:
-    return not file.startswith((_SDK, _STANDARD_LIBRARY, _IMPORT_MACHINERY))
+    return not file.startswith((_SDK, _STANDARD_LIBRARY, _BUILT_IN))
 
 
 def _traceback(error: BaseException) -> str:
@@ -93,7 +93,7 @@ def _trim(described: traceback.TracebackException, seen: set[int]) -> None:
     if id(described) in seen:
         return
     seen.add(id(described))
-    frames = [f for f in described.stack if not f.filename.startswith((_SDK, _IMPORT_MACHINERY))]
+    frames = [f for f in described.stack if not f.filename.startswith((_SDK, _BUILT_IN))]
     first = next((i for i, f in enumerate(frames) if _is_users(f.filename)), 0)
     described.stack = traceback.StackSummary.from_list(frames[first:])
     for inner in (described.__cause__, described.__context__, *(described.exceptions or ())):

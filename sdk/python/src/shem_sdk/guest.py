@@ -24,7 +24,7 @@ from shem_sdk.calls import Call
 from shem_sdk.definition import Definition, Operation
 from shem_sdk.failure import Failure, failure_of
 from shem_sdk.fresh import set_environment
-from shem_sdk.loop import Loop
+from shem_sdk.loop import Loop, make_default
 from shem_sdk.schema import input_schema, output_schema
 from shem_sdk.values import Mismatch
 
@@ -114,6 +114,7 @@ class LoadSnapshot(exports.LoadSnapshot):  # type: ignore[misc]  # generated ins
 
 
 def _load() -> None:
+    make_default()
     set_environment(environment.get_environment())
     _application.load(filter(None, os.environ.get(AGENT_MODULES_VARIABLE, "").split(",")))
 

@@ -79,3 +79,11 @@ class Loop(asyncio.BaseEventLoop):
         if self._asyncgens:  # type: ignore[attr-defined]  # typeshed leaves private names out
             self.run_until_complete(self.shutdown_asyncgens())
             self._asyncgens_shutdown_called = False  # the next method may use generators again
+
+
+def make_default() -> None:
+    """Let ``asyncio.run`` and ``asyncio.Runner``, in methods that are not async, make loops of this kind too.
+
+    A policy would be the documented way, and is deprecated since Python 3.14.
+    """
+    asyncio.new_event_loop = asyncio.events.new_event_loop = Loop
