@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
 
 from shem.wasi.context import WasiContext
@@ -121,7 +122,7 @@ class World:
         )
         self.ctx = self._context()
         if state is not None:
-            self.ctx.restore(state)
+            self.ctx.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(state)))
         return self.ctx
 
 

@@ -148,5 +148,5 @@ def test_inode_numbers_follow_from_the_content_and_tell_trees_apart():
     assert len(set(inodes)) == 6
     assert inodes[1] == second.lookup(second.root, "app/f").inode
     assert first.node(inodes[1]) is first.lookup(first.root, "app/f")
-    with pytest.raises(KeyError):
+    with pytest.raises(StorageCorrupt, match="987654321"):
         first.node(987654321)

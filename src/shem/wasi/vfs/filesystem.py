@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from shem.errors import StorageCorrupt
 from shem.wasi.vfs.errors import FsError
 from shem.wasi.vfs.nodes import Directory, DirectoryNode, File, FileNode, Node, Own, SymlinkNode
 from shem.wasi.vfs.paths import Place, split, walk
@@ -30,7 +31,8 @@ class FileSystem:
     ``read-only`` in a mount and ``insufficient-space`` beyond the quota.
 
     Args:
-        mounts: read-only trees by absolute path, for instance ``"/app"``; a missing parent directory is made.
+        mounts: read-only trees by absolute path, for instance ``"/app"``; a missing parent directory is made,
+            and ``/tmp`` as well.
         now_ns: the agent's time, ns since the epoch.
         quota: bounds of the agent's own files.
     """
@@ -45,10 +47,10 @@ class FileSystem:
         self._mounts = dict(mounts or {})
         self._store = Store(now_ns, quota or Quota())
         self._now_ns = now_ns
-        root = self._store.root
-        self._store.attach(root, "tmp", self._store.directory(root))
         for path, tree in self._mounts.items():
             self._mount(path, tree)
+        if "tmp" not in self.root.entries:
+            self._store.attach(self.root, "tmp", self._store.directory(self.root))
 
     @property
     def root(self) -> Directory:
@@ -80,7 +82,7 @@ class FileSystem:
         """The node with that number, also one that has no name any more but is held.
 
         Raises:
-            KeyError: there is none.
+            StorageCorrupt: there is none, so what names it belongs to other files.
         """
         own = self._store.nodes.get(inode)
         if own is not None:
@@ -89,7 +91,7 @@ class FileSystem:
             shared = tree.find(inode)
             if shared is not None:
                 return shared
-        raise KeyError(inode)
+        raise StorageCorrupt(f"no file has the inode number {inode}")
 
     def read_link(self, base: DirectoryNode, path: str) -> str:
         """The target of a symbolic link; ``invalid`` for anything else."""
@@ -129,9 +131,8 @@ class FileSystem:
             write: it will be written to; a directory is refused with ``is-directory``.
 
         Raises:
-            FsError: also ``loop`` for a symbolic link when not following, and ``invalid`` for ``create``
-            together
-                with ``directory``.
+            FsError: also ``loop`` for a symbolic link when not following, ``invalid`` for ``create`` and
+                ``directory`` together.
         """
         if create and directory:
             raise FsError("invalid")
