@@ -30,7 +30,6 @@ import os
 import platform
 import sys
 import tempfile
-import threading
 import zlib
 from collections.abc import Callable, Iterable
 from ctypes import (
@@ -50,14 +49,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .errors import Interrupted, Trap, WasmError
-
-WASM_STACK_BYTES = 4 << 20
-"""Stack that a guest may use. A CPython guest raises its own RecursionError first; wasmtime's default is
-512 KiB."""
-
-HOST_STACK_BYTES = 2 << 20
-"""Stack that is left for host functions below the deepest guest frame. ``WASM_STACK_BYTES`` and this fit
-into the 8 MiB that the main thread and threads of glibc have by default."""
+from .stack import WASM_STACK_BYTES
 
 MEMORY_RESERVATION_BYTES = 4 << 30
 """Address space of a linear memory: all that 32-bit pointers reach, so that a memory never moves."""
@@ -560,44 +552,3 @@ def _backtrace(collect: Any, pointer: int) -> tuple[str, ...]:
         trace.append("!".join(names))
     _frame_vec_delete(ctypes.byref(frames))
     return tuple(trace)
-
-
-_checked_threads = threading.local()
-
-
-def require_stack() -> None:
-    """Refuse to run guests on a thread whose stack they could overrun, which would end the process.
-
-    Raises:
-        WasmError: the stack of this thread is smaller than ``WASM_STACK_BYTES + HOST_STACK_BYTES``.
-    """
-    if getattr(_checked_threads, "enough", False):
-        return
-    size = _stack_bytes()
-    if size < WASM_STACK_BYTES + HOST_STACK_BYTES:
-        raise WasmError(
-            f"the stack of this thread is {size} bytes, a guest needs {WASM_STACK_BYTES + HOST_STACK_BYTES}:"
-            " call threading.stack_size() before the thread is started"
-        )
-    _checked_threads.enough = True
-
-
-def _stack_bytes() -> int:
-    """Size of the calling thread's stack, as far as the system tells."""
-    process = ctypes.CDLL(None) if os.name == "posix" else None
-    if process is not None and hasattr(process, "pthread_getattr_np"):
-        attributes, address, size = ctypes.create_string_buffer(256), c_void_p(), c_size_t()
-        process.pthread_self.restype = c_void_p
-        process.pthread_getattr_np.argtypes = (c_void_p, c_void_p)
-        if process.pthread_getattr_np(process.pthread_self(), attributes) == 0:
-            process.pthread_attr_getstack(attributes, ctypes.byref(address), ctypes.byref(size))
-            process.pthread_attr_destroy(attributes)
-            return size.value
-    if process is not None and hasattr(process, "pthread_get_stacksize_np"):
-        process.pthread_self.restype = c_void_p
-        process.pthread_get_stacksize_np.restype, process.pthread_get_stacksize_np.argtypes = (
-            c_size_t,
-            (c_void_p,),
-        )
-        return int(process.pthread_get_stacksize_np(process.pthread_self()))
-    return WASM_STACK_BYTES + HOST_STACK_BYTES

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from .component import Linked
-from .engine import require_stack
 from .errors import Interrupted, Poisoned, WasmError
 from .image import Image
 from .machine import Machine
+from .stack import run_guest
 from .types import ResourceType
 
 MAX_MEMORY_BYTES = 4 << 30
@@ -28,18 +28,21 @@ class Instance:
     """Made by ``Linked.instantiate``."""
 
     def __init__(self, linked: Linked, context: Any, image: Image | None) -> None:
-        require_stack()
         self._linked = linked
         self._running = threading.Lock()
         self._poisoned = False
         self._closed = False
         self._machine = Machine(linked, context, self._destroy_held, max_memory_bytes=MAX_MEMORY_BYTES)
-        if image is not None:
-            try:
+        try:
+            run_guest(self._machine.start, self.interrupt)
+            if image is not None:
                 image.bring_back(self._machine)
-            except BaseException:
-                self.close()
-                raise
+        except BaseException as error:  # noqa: BLE001 - raised below, outside of this handler
+            self.close()
+            failure = self._machine.failure or error
+        else:
+            return
+        raise failure
 
     @property
     def poisoned(self) -> bool:
@@ -86,11 +89,10 @@ class Instance:
         """Run guest code, and decide what it means when it does not come to its end."""
         machine = self._machine
         with self._ready():
-            require_stack()
             try:
                 if machine.stopping:
                     raise Interrupted("interrupted by the host", kind="interrupt")
-                return run(*args)
+                return run_guest(functools.partial(run, *args), self.interrupt)
             except BaseException as error:  # noqa: BLE001 - raised below, outside of this handler
                 self._poisoned = True
                 failure = machine.failure or error

@@ -31,7 +31,7 @@ class _Watched(list[Border]):
 
 
 class Machine:
-    """One instance.
+    """One instance; ``start`` brings it to life.
 
     Args:
         context: first argument of every host function.
@@ -66,17 +66,21 @@ class Machine:
         )
         self.core_instances: list[bytes] = []
         self._started_globals: list[bytes] | None = None
-        try:
-            self._start()
-            self._note_start()
-        except BaseException:
-            self.close()
-            raise
 
     def _address(self, offset: int | None) -> int | None:
         return None if offset is None else self.externs_address + offset
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Instantiate the core modules; once, before anything else.
+
+        Raises:
+            Trap: a start function trapped.
+            WasmError: a limit.
+        """
+        self._make_core_instances()
+        self._note_start()
+
+    def _make_core_instances(self) -> None:
         store, kept = self.store, self.linked.kept
         externs: list[bytes] = [b""] * self.linked.component.plan.slots
         for step in self.linked.steps:
