@@ -11,6 +11,8 @@ from uuid import UUID
 
 import pytest
 
+from shem.agent import values
+from shem.agent.schema import read_agent_types
 from shem.build.application import package
 from shem.build.archive import archive
 from shem.build.runtime import PythonRuntime
@@ -116,8 +118,8 @@ def described(error: Any) -> tuple[str, Any]:
     return case, [n[1] for n in value["value"]["nodes"]] if case == "custom-error" else value
 
 
-def data(*values: list[Any]) -> tuple[str, list[Any]]:
-    return "tuple", [("component-model", {"nodes": nodes}) for nodes in values]
+def data(*parts: list[Any]) -> tuple[str, list[Any]]:
+    return "tuple", [("component-model", {"nodes": nodes}) for nodes in parts]
 
 
 def text(value: str) -> list[Any]:
@@ -253,3 +255,79 @@ def test_the_todo_list_keeps_its_files(make: Callable[..., Agent]) -> None:
     assert agent.invoke("clear_done") == [("prim-s64", 1)]
     assert ("prim-string", "test the engine") in agent.invoke("items")
     assert agent.refused("finish", [("prim-s64", 2)])[1][1] == "IndexError"
+
+
+TYPES = """
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, NamedTuple, NotRequired, TypedDict
+from uuid import UUID
+from shem_sdk import agent
+
+class Color(enum.Enum):
+    RED = "r"
+    GREEN = "g"
+
+@dataclass(frozen=True)
+class Point:
+    x: int
+    y: float = 0.5
+    label: str | None = None
+    tags: list[str] = field(default_factory=list)
+
+class Named(NamedTuple):
+    a: int
+    b: str = "b"
+
+class Typed(TypedDict):
+    needed: int
+    extra: NotRequired[str]
+
+@agent
+class Echo:
+    def __init__(self) -> None:
+        pass
+    METHODS
+"""
+CASES: list[tuple[str, Any, Any]] = [
+    ("bool", True, True),
+    ("int", -(2**63), -(2**63)),
+    ("float", 1.5, 1.5),
+    ("str", "a\u00fc\U0001f600", "a\u00fc\U0001f600"),
+    ("bytes", "AAH/", "AAH/"),
+    ("Decimal", "1.50", "1.50"),
+    ("datetime", "2026-11-22T10:00:00+00:00", "2026-11-22T10:00:00+00:00"),
+    ("UUID", "12345678-1234-5678-1234-567812345678", "12345678-1234-5678-1234-567812345678"),
+    ("list[int]", [1, 2], [1, 2]),
+    ("set[str]", ["b", "a"], ["a", "b"]),
+    ("tuple[int, str]", [1, "a"], [1, "a"]),
+    ("dict[str, int]", {"a": 1}, {"a": 1}),
+    ("dict[int, list[int]]", [[1, [2]]], [[1, [2]]]),
+    ("int | None", None, None),
+    ("int | None", 3, 3),
+    ("int | str | None", "x", "x"),
+    ("int | str | None", None, None),
+    ("Literal['a', 1, True]", 1, 1),
+    ("Color", "GREEN", "GREEN"),
+    ("Point", {"x": 1}, {"x": 1, "y": 0.5, "label": None, "tags": []}),
+    ("Point | Named", {"a": 1}, {"a": 1, "b": "b"}),
+    ("Typed", {"needed": 1}, {"needed": 1}),
+    ("Typed", {"needed": 1, "extra": "x"}, {"needed": 1, "extra": "x"}),
+    ("list[dict[str, Point | None]]", [{"a": None}], [{"a": None}]),
+]
+
+
+def test_natural_json_goes_through_the_guest_and_back(make: Callable[..., Agent]) -> None:
+    methods = "\n    ".join(f"def m{i}(self, v: {t}) -> {t}: return v" for i, (t, _, _) in enumerate(CASES))
+    agent = make(archive({"echo.py": TYPES.replace("METHODS", methods).encode()}), "echo")
+    kind, types = agent.discovered
+    assert kind == "ok", types
+    echo = read_agent_types(types)["Echo"]
+    assert agent.initialize("Echo") == ("ok", None)
+    for number, (annotation, sent, expected) in enumerate(CASES):
+        arguments = values.arguments(echo, f"m{number}", [sent])
+        kind, result = agent.instance.call(GUEST, "invoke", f"m{number}", arguments, ANONYMOUS)
+        assert kind == "ok", (annotation, described(result))
+        assert values.result(echo, f"m{number}", result) == expected, annotation
