@@ -13,7 +13,8 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from queue import SimpleQueue
+from typing import ClassVar, TypeVar
 
 T = TypeVar("T")
 
@@ -26,8 +27,6 @@ HOST_STACK_BYTES = 4 << 20
 
 THREAD_STACK_BYTES = 16 << 20
 """For ``threading.stack_size`` before starting threads that run guests; address space, not memory."""
-
-_start_lock = threading.Lock()
 
 
 class _Thread(threading.local):
@@ -54,41 +53,62 @@ def run_guest(function: Callable[[], T], abandon: Callable[[], None]) -> T:
             return function()
         finally:
             thread.inside = False
-    return _run_elsewhere(function, abandon)
+    return _Helper.take().run(function, abandon)
 
 
-def _run_elsewhere(function: Callable[[], T], abandon: Callable[[], None]) -> T:
-    results: list[T] = []
-    failures: list[BaseException] = []
-    done = threading.Event()
+class _Helper:
+    """A thread with enough stack; idle ones are kept, as starting one takes a hundred times a hand-over."""
 
-    def run() -> None:
+    idle: ClassVar[list[_Helper]] = []
+    _start_lock = threading.Lock()
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        with self._start_lock:  # the size is the process's: two that set it and set it back must not overlap
+            before = threading.stack_size(THREAD_STACK_BYTES)
+            try:
+                threading.Thread(target=self._serve, name="guest", daemon=True).start()
+            finally:
+                threading.stack_size(before)
+
+    @classmethod
+    def take(cls) -> _Helper:
         try:
-            _thread.inside = True
-            results.append(function())
-        except BaseException as error:  # noqa: BLE001 - raised by the thread that waits
-            failures.append(error)
-        finally:
-            done.set()
+            return cls.idle.pop()
+        except IndexError:
+            return cls()
 
-    with _start_lock:  # the size is the process's: two that set it and set it back must not overlap
-        before = threading.stack_size(THREAD_STACK_BYTES)
-        try:
-            threading.Thread(target=run, name="guest", daemon=True).start()
-        finally:
-            threading.stack_size(before)
-    interruption: BaseException | None = None
-    while not done.is_set():
-        try:
-            done.wait()
-        except BaseException as error:  # noqa: BLE001 - raised below, when the guest is no longer running
-            interruption = error
-            abandon()
-    if interruption is not None:
-        raise interruption
-    if failures:
-        raise failures[0]
-    return results[0]
+    def _serve(self) -> None:
+        _thread.inside = True
+        while True:
+            self._work.get()()
+
+    def run(self, function: Callable[[], T], abandon: Callable[[], None]) -> T:
+        results: list[T] = []
+        failures: list[BaseException] = []
+        done = SimpleQueue[None]()
+
+        def work() -> None:
+            try:
+                results.append(function())
+            except BaseException as error:  # noqa: BLE001 - raised by the thread that waits
+                failures.append(error)
+            self.idle.append(self)
+            done.put(None)
+
+        self._work.put(work)
+        interruption: BaseException | None = None
+        while not results and not failures:
+            try:
+                done.get()
+            except BaseException as error:  # noqa: BLE001 - raised below, when the guest no longer runs
+                interruption = error
+                abandon()
+        if interruption is not None:
+            raise interruption
+        if failures:
+            raise failures[0]
+        return results[0]
 
 
 def _stack_bytes() -> int:
