@@ -39,11 +39,11 @@ def new(
 @app.command(context_settings={"ignore_unknown_options": True})
 def invoke(
     agent: AgentId,
-    method: Annotated[str, typer.Argument(metavar="METHOD")],
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="One of its type's methods.")],
     args: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ARG]...", help="JSON; a bare word is text where text is wanted.", show_default=False
+            metavar="ARG", help="JSON; a bare word is text where text is wanted.", show_default=False
         ),
     ] = None,
     key: Annotated[
@@ -100,10 +100,27 @@ def get(
 
 @app.command("list")
 def list_agents(
-    type_: Annotated[str | None, typer.Option("--type", metavar="NAME", show_default=False)] = None,
-    status: Annotated[str | None, typer.Option("--status", metavar="STATUS", show_default=False)] = None,
-    version: Annotated[int | None, typer.Option("--version", metavar="N", min=0, show_default=False)] = None,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, show_default=False)] = None,
+    type_: Annotated[
+        str | None,
+        typer.Option("--type", metavar="NAME", help="Only of this agent type.", show_default=False),
+    ] = None,
+    status: Annotated[
+        str | None,
+        typer.Option("--status", metavar="STATUS", help="Only with this status.", show_default=False),
+    ] = None,
+    version: Annotated[
+        int | None,
+        typer.Option(
+            "--version",
+            metavar="N",
+            min=0,
+            help="Only on this version of their component.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.", show_default=False)
+    ] = None,
     server: Server = None,
     application: App = None,
     environment: Environment = None,

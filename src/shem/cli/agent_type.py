@@ -39,7 +39,7 @@ def list_types(
 
 @app.command()
 def get(
-    name: Annotated[str, typer.Argument(metavar="TYPE")],
+    name: Annotated[str, typer.Argument(metavar="TYPE", help="The agent type.")],
     server: Server = None,
     application: App = None,
     environment: Environment = None,

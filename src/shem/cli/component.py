@@ -38,7 +38,7 @@ def list_components(
 
 @app.command()
 def get(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The component.")],
     server: Server = None,
     application: App = None,
     environment: Environment = None,

@@ -57,8 +57,9 @@ def report_usage(error: typer.TyperException) -> int:
     """Tell what is wrong with the command line itself."""
     context = getattr(error, "ctx", None)
     message = error.format_message() if hasattr(error, "format_message") else str(error)
-    if not message:
-        # The command was named without anything to do; its help has been shown already.
+    if context is not None and message == context.get_help():
+        # A group of commands without a command: its help is the answer.
+        print(message, file=sys.stderr)
         return USAGE
     print(f"error[usage] {message}", file=sys.stderr)
     command = context.command_path if context is not None else "shem"

@@ -9,16 +9,19 @@ from typing import Annotated
 import typer
 
 from shem import __version__
-from shem.cli import agent, agent_type, application, completion, component, dev, server
+from shem.cli import agent, agent_type, application, completion, component, dev
+from shem.cli import server as server_command
+from shem.cli.everywhere import hand_down
 from shem.cli.failure import FAILED, INTERRUPTED, report, report_usage
+from shem.cli.options import App, Data, Environment, Json, Server
 from shem.errors import ShemError
 
 app = typer.Typer(
     name="shem",
-    help="Durable agents: programs whose memory, files and progress survive crashes.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("new")(application.new)
@@ -26,7 +29,7 @@ app.command("build")(application.build)
 app.command("deploy")(application.deploy)
 app.command("dev")(dev.dev)
 app.command("completion")(completion.completion)
-app.add_typer(server.app, name="server")
+app.add_typer(server_command.app, name="server")
 app.add_typer(agent.app, name="agent")
 app.add_typer(component.app, name="component")
 app.add_typer(agent_type.app, name="agent-type")
@@ -40,11 +43,25 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    server: Server = None,
+    application: App = None,
+    environment: Environment = None,
+    data: Data = None,
+    json: Json = False,
 ) -> None:
-    """Options that stand before any command."""
+    """Durable agents: programs whose memory, files and progress survive crashes."""
+    given = {
+        "server": server,
+        "application": application,
+        "environment": environment,
+        "data": data,
+        "json": json,
+    }
+    hand_down(context, given)
 
 
 def run(arguments: list[str]) -> int:

@@ -37,7 +37,7 @@ Port = Annotated[
     int, typer.Option("--port", metavar="P", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
 ]
 Directory = Annotated[
-    Path, typer.Argument(metavar="[DIR]", help="The application's directory.", show_default=False)
+    Path, typer.Argument(metavar="DIR", help="The application's directory.", show_default=False)
 ]
 AgentId = Annotated[str, typer.Argument(metavar="ID", help="""The agent, for instance 'Counter("bob")'.""")]
 

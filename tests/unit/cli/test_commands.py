@@ -251,6 +251,33 @@ def test_the_server_is_option_then_environment_then_profile_then_default(
     assert shem.clients[-1]["url"] == "http://option"
 
 
+def test_options_of_all_commands_may_stand_before_the_command(shem: Shem) -> None:
+    shem.result("agent", "new", BOB)
+    listed = shem.result("--json", "--server", "http://before", "--app", "default", "agent", "list")
+    assert json.loads(listed)["id"] == BOB
+    assert shem.clients[-1]["url"] == "http://before"
+    shem.result("--server", "http://before", "agent", "list", "--server", "http://after")
+    assert shem.clients[-1]["url"] == "http://after"
+    assert json.loads(shem.result("--json", "agent", "delete", BOB)) == {"deleted": BOB}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--data", "x", "agent", "list"], ["--server", "http://x", "server", "run"], ["--app", "x", "build"]],
+)
+def test_an_option_before_a_command_that_does_not_have_it_is_refused(shem: Shem, words: list[str]) -> None:
+    code, out, err = shem(*words)
+    assert (code, out) == (2, "")
+    assert words[0] in err
+
+
+@pytest.mark.parametrize("words", [[], ["agent"], ["server"]])
+def test_a_group_without_a_command_shows_its_commands(shem: Shem, words: list[str]) -> None:
+    code, out, err = shem(*words)
+    assert (code, out) == (2, "")
+    assert err.startswith(" ".join(["Usage: shem", *words]))
+
+
 @pytest.mark.parametrize(
     "text", ["profile = ", 'profile = "missing"', "[profiles.default]\nserver = 1", "colour = 1"]
 )
