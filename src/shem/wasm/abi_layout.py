@@ -69,9 +69,9 @@ def discriminant_size(count: int) -> int:
     return 1 if count <= 1 << 8 else 2 if count <= 1 << 16 else 4
 
 
-def flag_words(count: int) -> tuple[int, int]:
-    """(bytes of a word, number of words) of flags with ``count`` names."""
-    return (1, 1) if count <= 8 else (2, 1) if count <= 16 else (4, (count + 31) // 32)
+def flags_size(count: int) -> int:
+    """Bytes of flags with ``count`` names, at most 32."""
+    return 1 if count <= 8 else 2 if count <= 16 else 4
 
 
 @lru_cache(maxsize=4096)
@@ -86,8 +86,8 @@ def layout(type_: ValType) -> tuple[int, int]:
         case OwnType() | BorrowType():
             return 4, 4
         case FlagsType(names):
-            size, count = flag_words(len(names))
-            return size * count, size
+            size = flags_size(len(names))
+            return size, size
         case ListType(element, int(length)):
             size, alignment = layout(element)
             return size * length, alignment

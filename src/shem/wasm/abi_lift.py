@@ -21,7 +21,7 @@ from .abi_layout import (
     cases,
     discriminant_size,
     field_offsets,
-    flag_words,
+    flags_size,
     layout,
     payload_offset,
 )
@@ -114,9 +114,8 @@ class Lifter:
             case OwnType() | BorrowType():
                 return self._handle(type_, frame.slot(offset, "I"))
             case FlagsType(flag_names):
-                size, count = flag_words(len(flag_names))
-                words = [frame.slot(offset + size * i, WORD_FORMATS[size]) for i in range(count)]
-                return self._flags(type_, words)
+                word = frame.slot(offset, WORD_FORMATS[flags_size(len(flag_names))])
+                return f"{self._flags(type_)}({word})"
             case RecordType() | TupleType():
                 if not outermost and _slots(type_) > MAX_INLINE_SLOTS:
                     return f"{self.loader(type_)}(b, {frame.pointer(offset)})"
@@ -149,8 +148,8 @@ class Lifter:
                 return f"bytes(({names(values)}))" if element == Prim("u8") else f"[{names(values)}]"
             case OwnType() | BorrowType():
                 return self._handle(type_, next(cells))
-            case FlagsType(flag_names):
-                return self._flags(type_, take(cells, flag_words(len(flag_names))[1]))
+            case FlagsType():
+                return f"{self._flags(type_)}({next(cells)})"
             case RecordType(fields):
                 return _composed(type_, [self.flat(item, cells) for _, item in fields])
             case TupleType(items):
@@ -169,7 +168,9 @@ class Lifter:
         way = "lift_own" if isinstance(type_, OwnType) else "lift_borrow"
         return f"{way}(b, {resource}, {number})"
 
-    def _flags(self, type_: FlagsType, words: list[str]) -> str:
+    def _flags(self, type_: FlagsType) -> str:
+        """Name of ``(bits) -> set of names``; bits without a name are ignored."""
+
         def make() -> str:
             bits = self._code.constant([(1 << i, name) for i, name in enumerate(type_.names)], "bits")
             known = self._code.constant({}, "known")
@@ -184,8 +185,7 @@ class Lifter:
             ]
             return self._code.define("word", body, "flags")
 
-        word = " | ".join(f"{word} << {32 * i}" if i else word for i, word in enumerate(words))
-        return f"{self._code.once('lift flags', type_, make)}({word})"
+        return self._code.once("lift flags", type_, make)
 
     def _names_of(self, type_: ValType) -> str:
         """Name of ``(discriminant) -> value`` for a variant without payloads."""

@@ -16,7 +16,7 @@ from .abi_layout import (
     cases,
     discriminant_size,
     field_offsets,
-    flag_words,
+    flags_size,
     layout,
     payload_offset,
 )
@@ -116,10 +116,9 @@ class Lowerer:
                 frame.set(number, self._handle(type_, value))
                 frame.slots.append((offset, "I", number))
             case FlagsType(flag_names):
-                size, count = flag_words(len(flag_names))
-                words = [frame.local() for _ in range(count)]
-                frame.set(names(words), self._flags(type_, value))
-                frame.slots += [(offset + size * i, WORD_FORMATS[size], word) for i, word in enumerate(words)]
+                word = frame.local()
+                frame.set(word, self._flags(type_, value))
+                frame.slots.append((offset, WORD_FORMATS[flags_size(len(flag_names))], word))
             case RecordType() | TupleType():
                 if isinstance(type_, RecordType):
                     parts = [(f"[{name!r}]", item) for name, item in type_.fields]
@@ -167,10 +166,10 @@ class Lowerer:
                 name = local()
                 lines.append(f" {name} = {self._handle(type_, value)}")
                 cells.append(name)
-            case FlagsType(flag_names):
+            case FlagsType():
                 name = local()
                 lines.append(f" {name} = {self._flags(type_, value)}")
-                cells += [f"{name}[{index}]" for index in range(flag_words(len(flag_names))[1])]
+                cells.append(name)
             case RecordType(fields):
                 for key, item in fields:
                     self.flat(item, f"{value}[{key!r}]", lines, cells)
@@ -200,12 +199,11 @@ class Lowerer:
         return f"{way}(b, {resource}, {value})"
 
     def _flags(self, type_: FlagsType, value: str) -> str:
-        """Expression for a tuple of words."""
+        """Expression for the bits of a set of names."""
 
         def make() -> str:
             bits = self._code.constant({name: 1 << i for i, name in enumerate(type_.names)}, "bits")
-            words = [f"word >> {32 * i} & 4294967295" for i in range(flag_words(len(type_.names))[1])]
-            body = [" word = 0", f" for name in v: word |= {bits}[name]", f" return ({names(words)})"]
+            body = [" word = 0", f" for name in v: word |= {bits}[name]", " return word"]
             return self._code.define("v", body, "flags")
 
         return f"{self._code.once('lower flags', type_, make)}({value})"

@@ -13,6 +13,9 @@ from .types import Prim
 
 T = TypeVar("T")
 
+MAX_FLAGS = 32
+"""Names in one flags type (Binary.md: more are not valid)."""
+
 MAX_NESTING: Final = 32
 """Components and types inside each other. Tools make up to 4; reading recurses, so there must be a bound."""
 
@@ -183,6 +186,8 @@ def type_body(reader: Reader, depth: int) -> d.TypeBody:
     empty = (d.RecordDef(()), d.VariantDef(()), d.TupleDef(()), d.FlagsDef(()), d.EnumDef(()))
     if body in empty or (isinstance(body, d.ListDef) and body.length == 0):
         raise reader.error("a type without any values, or with nothing in it, is not allowed", at)
+    if isinstance(body, d.FlagsDef) and len(body.names) > MAX_FLAGS:
+        raise reader.error(f"more than {MAX_FLAGS} flags are not allowed", at)
     return body
 
 

@@ -1,0 +1,236 @@
+"""Values cross the border as they do in wasmtime's own component runtime: same values, same bytes in memory."""
+
+from __future__ import annotations
+
+import string
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wasmtime
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from wasm_echo_components import echo_component
+from wasm_oracle import OracleInstance, from_oracle, to_oracle
+
+from shem.wasm.component import Component
+from shem.wasm.engine import Engine
+from shem.wasm.host import HostInterface
+from shem.wasm.types import (
+    EnumType,
+    FlagsType,
+    ListType,
+    OptionType,
+    Prim,
+    RecordType,
+    ResultType,
+    Some,
+    TupleType,
+    ValType,
+    VariantType,
+)
+
+INTEGERS = ["s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64"]
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    yield Engine(tmp_path_factory.mktemp("code"))
+
+
+def names(least: int, most: int) -> st.SearchStrategy[tuple[str, ...]]:
+    word = st.text(string.ascii_lowercase, min_size=1, max_size=4)
+    return st.lists(word, min_size=least, max_size=most, unique=True).map(tuple)
+
+
+primitives = st.sampled_from(["bool", "f32", "f64", "char", "string", *INTEGERS]).map(Prim)
+
+
+def compound(item: st.SearchStrategy[ValType]) -> st.SearchStrategy[ValType]:
+    maybe = st.none() | item
+    items = st.lists(item, min_size=1, max_size=5)
+    return st.one_of(
+        item.map(ListType),
+        item.map(OptionType),
+        st.builds(ResultType, maybe, maybe),
+        items.map(lambda parts: TupleType(tuple(parts))),
+        st.builds(lambda n, t: RecordType(tuple(zip(n, t, strict=False))), names(1, 5), items).filter(
+            lambda record: len(record.fields) > 0
+        ),
+        names(1, 5).flatmap(
+            lambda n: st.lists(maybe, min_size=len(n), max_size=len(n)).map(
+                lambda t: VariantType(tuple(zip(n, t, strict=True)))
+            )
+        ),
+        names(1, 20).map(EnumType),
+        names(1, 32).map(FlagsType),
+    )
+
+
+types = st.recursive(primitives, compound, max_leaves=8)
+
+
+def values(type_: ValType) -> st.SearchStrategy[Any]:
+    match type_:
+        case Prim("bool"):
+            return st.booleans()
+        case Prim("char"):
+            return st.characters(exclude_categories=["Cs"])
+        case Prim("string"):
+            return st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+        case Prim("f32"):
+            return st.floats(width=32)
+        case Prim("f64"):
+            return st.floats()
+        case Prim(name):
+            bits = int(name[1:])
+            low = -(1 << (bits - 1)) if name[0] == "s" else 0
+            return st.integers(low, low + (1 << bits) - 1)
+        case ListType(Prim("u8")):
+            return st.binary(max_size=12)
+        case ListType(element, length):
+            return st.lists(values(element), min_size=length or 0, max_size=length or 4)
+        case OptionType(OptionType() as item):
+            return st.none() | values(item).map(Some)
+        case OptionType(item):
+            return st.none() | values(item)
+        case TupleType(items):
+            return st.tuples(*map(values, items))
+        case RecordType(fields):
+            return st.fixed_dictionaries({name: values(field) for name, field in fields})
+        case VariantType(cases):
+            return st.one_of([st.tuples(st.just(name), payloads(item)) for name, item in cases])
+        case ResultType(ok, err):
+            return st.one_of(st.tuples(st.just("ok"), payloads(ok)), st.tuples(st.just("err"), payloads(err)))
+        case EnumType(cases):
+            return st.sampled_from(cases)
+        case FlagsType(flags):
+            return st.frozensets(st.sampled_from(flags))
+        case _:
+            raise AssertionError(type_)
+
+
+def payloads(type_: ValType | None) -> st.SearchStrategy[Any]:
+    return st.none() if type_ is None else values(type_)
+
+
+def bits(value: Any) -> Any:
+    """The value with its floats as bits and its sets in order, so that equal means equal."""
+    match value:
+        case float():
+            return struct.pack("<d", value if value == value else float("nan"))
+        case dict():
+            return {name: bits(item) for name, item in value.items()}
+        case list() | tuple():
+            return type(value)(bits(item) for item in value)
+        case Some(inner):
+            return Some(bits(inner))
+        case _:
+            return value
+
+
+class Echo:
+    """An echo component in our runtime; ``seen`` is what the host function got."""
+
+    def __init__(self, engine: Engine, wat: str) -> None:
+        self.seen: list[Any] = []
+        host = HostInterface("")
+        host.functions["host"] = self._host
+        self.instance = Component.load(engine, bytes(wasmtime.wat2wasm(wat))).link([host]).instantiate(None)
+
+    def _host(self, context: None, *args: Any) -> Any:
+        self.seen.append(args)
+        return args[-1]
+
+    def __call__(self, *args: Any) -> Any:
+        return self.instance.call("", "echo", *args)
+
+
+def check(engine: Engine, type_: ValType, args: list[Any], *, encoding: str = "utf8") -> None:
+    wat = echo_component(type_, encoding, parameters=len(args))
+    ours = Echo(engine, wat)
+    result = ours(*args)
+    assert bits(ours.seen) == bits([tuple(args)])
+    assert bits(result) == bits(args[-1])
+    seen: list[Any] = []
+
+    def host(*given: Any) -> Any:
+        seen.append(tuple(from_oracle(type_, value) for value in given))
+        return given[-1]
+
+    oracle = OracleInstance(wat, host=host)
+    answer = from_oracle(type_, oracle.call("echo", *[to_oracle(type_, value) for value in args]))
+    assert bits(result) == bits(answer)
+    assert bits(ours.seen) == bits(seen)
+    if encoding == "utf8":
+        assert ours.instance.call("", "dump") == oracle.call("dump")
+    ours.instance.close()
+
+
+def examples(count: int) -> settings:
+    """Every example compiles a component twice, which takes its time on a busy machine."""
+    return settings(max_examples=count, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@examples(150)
+@given(data=st.data())
+def test_any_value_of_any_type_is_the_same(engine: Engine, data: st.DataObject) -> None:
+    type_ = data.draw(types)
+    check(engine, type_, [data.draw(values(type_))])
+
+
+@examples(30)
+@given(data=st.data(), count=st.integers(2, 18))
+def test_many_parameters_go_through_memory(engine: Engine, data: st.DataObject, count: int) -> None:
+    type_ = data.draw(primitives | compound(primitives))
+    check(engine, type_, [data.draw(values(type_)) for _ in range(count)])
+
+
+@pytest.mark.parametrize("encoding", ["utf16", "latin1+utf16"])
+@pytest.mark.parametrize("text", ["", "plain", "naïve café", "snow ☃", "astral 🜁", "a" * 5000, "é" * 5000 + "☃"])
+def test_strings_in_every_encoding(engine: Engine, encoding: str, text: str) -> None:
+    check(engine, Prim("string"), [text], encoding=encoding)
+    check(engine, ListType(RecordType((("s", Prim("string")),))), [[{"s": text}] * 3], encoding=encoding)
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 16, 17, 32])
+def test_flags_of_any_width(engine: Engine, count: int) -> None:
+    type_ = FlagsType(tuple(f"f{i}" for i in range(count)))
+    for chosen in (type_.names, type_.names[-1:], type_.names[::3], ()):
+        check(engine, type_, [frozenset(chosen)])
+        check(engine, ListType(type_), [[frozenset(chosen)] * 2])
+
+
+@pytest.mark.parametrize("count", [256, 257])
+def test_enums_of_more_than_a_byte(engine: Engine, count: int) -> None:
+    type_ = EnumType(tuple(f"c{i}" for i in range(count)))
+    for name in (type_.names[0], type_.names[-1]):
+        check(engine, TupleType((Prim("u8"), type_, Prim("u8"))), [(1, name, 2)])
+
+
+def test_a_large_record_and_deep_nesting(engine: Engine) -> None:
+    wide = RecordType(tuple((f"f{i}", Prim(INTEGERS[i % 8])) for i in range(60)))
+    check(engine, wide, [{f"f{i}": i % 8 for i in range(60)}])
+    check(engine, ListType(TupleType((Prim("u8"), wide))), [[(9, {f"f{i}": i for i in range(60)})] * 3])
+    deep: ValType = Prim("string")
+    value: Any = "bottom"
+    for level in range(40):
+        deep, value = (TupleType((deep,)), (value,)) if level % 2 else (ListType(deep), [value])
+    check(engine, deep, [value])
+
+
+def test_no_parameters_and_no_result(tmp_path: Path, engine: Engine) -> None:
+    calls: list[None] = []
+    host = HostInterface("")
+    host.functions["host"] = lambda context: calls.append(None)
+    wat = """(component
+      (import "host" (func $host))
+      (core func $host (canon lower (func $host)))
+      (core module $main (import "" "host" (func $host)) (func (export "run") (call $host) (call $host)))
+      (core instance $main (instantiate $main (with "" (instance (export "host" (func $host))))))
+      (func (export "run") (canon lift (core func $main "run"))))"""
+    instance = Component.load(engine, bytes(wasmtime.wat2wasm(wat))).link([host]).instantiate(None)
+    assert instance.call("", "run") is None
+    assert calls == [None, None]
