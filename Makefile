@@ -29,7 +29,7 @@ test-slow: $(READY)
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src sdk/python/src tests bench examples/demo.py
+	$(BIN)/mypy src sdk/python/src bench examples/demo.py
 	$(BIN)/lint-imports
 
 bench: $(READY)

@@ -1,9 +1,10 @@
 """A server that is killed ten times at random, and nothing is lost.
 
-Twenty counters are driven by eight clients over HTTP. Meanwhile the server is killed with SIGKILL, at random moments, and
-started again on the same data. A client that loses its connection repeats the request with the same idempotency key. In
-the end each counter must stand at exactly the number of increments that were acknowledged, and what an agent observed of
-the world before a crash (a UUID, a random number, the time) must read the same after it.
+Twenty counters are driven by eight clients over HTTP. Meanwhile the server is killed with SIGKILL, at
+random moments, and started again on the same data. A client that loses its connection repeats the request
+with the same idempotency key. In the end each counter must stand at exactly the number of increments that
+were acknowledged, and what an agent observed of the world before a crash (a UUID, a random number, the
+time) must read the same after it.
 
     python examples/demo.py [--seed N]
 
@@ -38,7 +39,9 @@ out = Console(highlight=False)
 def main() -> int:
     """Run the demonstration; the process' exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seed", type=int, default=None, help="of the random moments; printed, so that a run can be repeated")
+    parser.add_argument(
+        "--seed", type=int, default=None, help="of the random moments; printed, so that a run can be repeated"
+    )
     seed = parser.parse_args().seed
     seed = random.randrange(1_000_000) if seed is None else seed
     began = time.monotonic()
@@ -56,7 +59,9 @@ def demonstrate(data: Path, seed: int) -> list[str]:
     chance = random.Random(seed)
     with ServerProcess(data) as server, Client(server.url, retry=PATIENT) as client:
         out.print(f"server on {server.url}, process {server.pid}")
-        out.print("deploying examples/counter (the Python runtime is built and compiled when it is first needed)")
+        out.print(
+            "deploying examples/counter (the Python runtime is built and compiled when it is first needed)"
+        )
         built = package(APPLICATION)
         client.deploy(built.name, built.manifest, wasm=built.wasm, files=built.files)
         load = CountingLoad(server.url, seed, clients=CLIENTS, counters=COUNTERS)
@@ -86,11 +91,15 @@ def demonstrate(data: Path, seed: int) -> list[str]:
     return wrong
 
 
-def report(client: Client, shown: str, values: dict[str, int], load: CountingLoad, down_ms: list[float]) -> None:
+def report(
+    client: Client, shown: str, values: dict[str, int], load: CountingLoad, down_ms: list[float]
+) -> None:
     """What happened, in two short tables."""
     page = client.oplog(shown, start=1, count=8)
     size = client.get(shown).oplog_size
-    oplog = Table("index", "entry", "detail", title=f"oplog of {shown}, the first {len(page.entries)} of {size} entries")
+    oplog = Table(
+        "index", "entry", "detail", title=f"oplog of {shown}, the first {len(page.entries)} of {size} entries"
+    )
     for entry in page.entries:
         detail = ", ".join(f"{key}={value}" for key, value in entry.detail.items())
         oplog.add_row(str(entry.index), entry.kind, detail[:90])

@@ -128,7 +128,7 @@ class Divergence(GuestError):
     def __init__(self, index: int, expected: str, got: str) -> None:
         super().__init__(
             f"replay diverged at oplog index {index}: expected {expected}, got {got}",
-            hint="The agent's history was written by other code, or the guest depends on something that is not recorded.",
+            hint="Other code wrote the agent's history, or the guest depends on something that is not recorded.",
             index=index,
             expected=expected,
             got=got,

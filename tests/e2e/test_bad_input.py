@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.e2e.conftest import deploy, write_application
 
 from shem.client import Client
 from shem.client.retry import Retry
@@ -21,9 +22,8 @@ from shem.errors import (
     TooLarge,
 )
 from shem.testing import ServerFailed, ServerProcess
-from tests.e2e.conftest import deploy, write_application
 
-SOURCE = '''
+SOURCE = """
     from dataclasses import dataclass
     from shem_sdk import agent
 
@@ -44,7 +44,7 @@ SOURCE = '''
 
         def total(self) -> float:
             return sum(item.price * item.count for item in self.items)
-'''
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,9 +62,21 @@ def deployed(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) ->
         ('Cart("a")', "add", [[], []], BadInput, "expected 1 argument"),
         ('Cart("a")', "add", {"itms": []}, BadInput, "args.items: .* got nothing"),
         ('Cart("a")', "add", ["many"], BadInput, r"args\[0\]: expected list"),
-        ('Cart("a")', "add", [[{"name": "x", "price": 1}, {"name": "y", "price": "dear"}]], BadInput, r"args\[0\]\[1\].price"),
+        (
+            'Cart("a")',
+            "add",
+            [[{"name": "x", "price": 1}, {"name": "y", "price": "dear"}]],
+            BadInput,
+            r"args\[0\]\[1\].price",
+        ),
         ('Cart("a")', "add", [[{"name": "x"}]], BadInput, r"args\[0\]\[0\].price"),
-        ('Cart("a")', "add", [[{"name": "x", "price": 1, "count": 2**63}]], BadInput, r"args\[0\]\[0\].count"),
+        (
+            'Cart("a")',
+            "add",
+            [[{"name": "x", "price": 1, "count": 2**63}]],
+            BadInput,
+            r"args\[0\]\[0\].count",
+        ),
         ('Cart("a")', "add", [[{"name": "x", "price": 1, "color": "red"}]], BadInput, "color"),
         ("Cart(1)", "total", [], BadInput, r"parameters\[0\]: expected str"),
         ('Cart("a", "b")', "total", [], BadInput, r"parameters\[1\]: expected int"),
@@ -76,14 +88,22 @@ def deployed(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) ->
     ],
 )
 def test_a_wrong_invocation_names_what_is_wrong(
-    client: Client, agent: str, method: str, args: list[object] | dict[str, object], kind: type[ShemError], words: str
+    client: Client,
+    agent: str,
+    method: str,
+    args: list[object] | dict[str, object],
+    kind: type[ShemError],
+    words: str,
 ) -> None:
     with pytest.raises(kind, match=words):
         client.invoke(agent, method, args)
 
 
 def test_defaults_are_filled_in(client: Client) -> None:
-    assert client.invoke('Cart("defaults")', "add", [[{"name": "x", "price": 2.5}]]).agent_id == 'Cart("defaults",0)'
+    assert (
+        client.invoke('Cart("defaults")', "add", [[{"name": "x", "price": 2.5}]]).agent_id
+        == 'Cart("defaults",0)'
+    )
     assert client.invoke('Cart( "defaults" , 0 )', "total").result == 2.5
 
 
@@ -115,7 +135,7 @@ def test_broken_sources_are_refused_with_file_and_line_and_the_old_version_stays
     unfit = SOURCE.replace("list[Item]) -> int", "complex) -> int")
     with pytest.raises(BadComponent, match=r"agents\.py.*complex|complex.*agents\.py"):
         deploy(client, write_application(tmp_path, unfit, name="carts"))
-    with pytest.raises(BadInput, match="agent types|@agent"):
+    with pytest.raises(BadInput, match="defines no agent types"):
         deploy(client, write_application(tmp_path, "x = 1\n", name="carts"))
     assert client.component("carts").versions == [0]
     assert client.invoke('Cart("still here")', "total").result == 0
@@ -149,7 +169,9 @@ def test_a_damaged_row_fails_its_agent_by_index_and_no_other(tmp_path: Path) -> 
                 " WHERE a.name LIKE '%damaged%' ORDER BY o.idx DESC"
             ).fetchone()
             flipped = bytes([*entry[:-1], entry[-1] ^ 1])
-            database.execute("UPDATE oplog SET entry = ? WHERE agent = ? AND idx = ?", (flipped, agent, index))
+            database.execute(
+                "UPDATE oplog SET entry = ? WHERE agent = ? AND idx = ?", (flipped, agent, index)
+            )
         server.start()
         with pytest.raises(StorageCorrupt, match=f"index {index}"):
             client.invoke('Cart("damaged")', "total")

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.e2e.conftest import EXAMPLES, deploy
 
 from shem.client import Client
 from shem.client.retry import Retry
 from shem.errors import StorageFull
 from shem.testing import ServerProcess
-from tests.e2e.conftest import EXAMPLES, deploy
 
 SIZE_MB = 128
 """Room for the Python runtime, its base images and some thousand invocations."""
@@ -25,7 +25,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m", "shem-test", str(disk)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m", "shem-test", str(disk)],
+        capture_output=True,
+        check=False,
     )
     if mounted.returncode != 0:
         pytest.skip("mounting a small file system needs root, which CI has")
@@ -58,7 +60,9 @@ def test_a_full_disk_refuses_work_and_work_goes_on_when_space_returns(small_disk
         refused = 0
         for attempt in range(5_000):
             try:
-                acknowledged = client.invoke('Counter("full")', "increment", [1], key=f"full-{attempt}").result
+                acknowledged = client.invoke(
+                    'Counter("full")', "increment", [1], key=f"full-{attempt}"
+                ).result
             except StorageFull:
                 refused += 1
                 if refused == 3:

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.e2e.conftest import deploy, write_application
 
 from shem.client import Client
 from shem.errors import AgentError, Conflict, InvocationFailed, NotFound
 from shem.testing import ServerProcess
-from tests.e2e.conftest import deploy, write_application
 
 SOURCE = '''
     import asyncio
@@ -75,7 +75,9 @@ def deployed(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) ->
         deploy(client, write_application(tmp_path_factory.mktemp("app"), SOURCE, name="workers"))
 
 
-def test_the_same_key_gives_the_same_result_also_after_a_restart(server: ServerProcess, client: Client) -> None:
+def test_the_same_key_gives_the_same_result_also_after_a_restart(
+    server: ServerProcess, client: Client
+) -> None:
     first = client.invoke('Worker("keys")', "add", ["a"], key="k1")
     assert client.invoke('Worker("keys")', "add", ["a"], key="k1") == first
     server.kill()
@@ -103,7 +105,9 @@ def test_an_exception_reaches_the_caller_with_its_traceback_and_the_agent_lives_
     assert client.invoke('Worker("broken")', "seen").result == ["before"]
 
 
-def test_an_exception_has_the_same_answer_when_the_request_is_repeated(server: ServerProcess, client: Client) -> None:
+def test_an_exception_has_the_same_answer_when_the_request_is_repeated(
+    server: ServerProcess, client: Client
+) -> None:
     with pytest.raises(AgentError) as first:
         client.invoke('Worker("rebroken")', "broken", [0], key="k")
     server.kill()
@@ -124,7 +128,9 @@ def test_an_agent_whose_constructor_refuses_does_not_exist(client: Client) -> No
         client.get('Worker("refused")')
 
 
-def test_triggered_invocations_survive_a_kill_and_run_once_in_order(server: ServerProcess, client: Client) -> None:
+def test_triggered_invocations_survive_a_kill_and_run_once_in_order(
+    server: ServerProcess, client: Client
+) -> None:
     wanted = [str(number) for number in range(20)]
     for what in wanted:
         client.invoke('Worker("triggered")', "add", [what], key=what, trigger=True)
@@ -162,12 +168,16 @@ def test_sleeping_agents_do_not_keep_others_waiting(client: Client) -> None:
     assert time.monotonic() - began < 1.4
 
 
-def test_output_is_in_the_oplog_once_however_often_it_is_replayed(server: ServerProcess, client: Client) -> None:
+def test_output_is_in_the_oplog_once_however_often_it_is_replayed(
+    server: ServerProcess, client: Client
+) -> None:
     client.invoke('Worker("talker")', "talk", [3])
     server.kill()
     server.start()
     client.invoke('Worker("talker")', "seen")
-    lines = [entry.detail["message"] for entry in client.oplog('Worker("talker")').entries if entry.kind == "log"]
+    lines = [
+        entry.detail["message"] for entry in client.oplog('Worker("talker")').entries if entry.kind == "log"
+    ]
     assert lines == ["line 0", "line 1", "line 2", "to stderr"]
 
 
@@ -223,7 +233,9 @@ def test_stopping_lets_running_invocations_end_and_loses_nothing(tmp_path: Path)
         assert client.get('Worker("long")').pending + (client.get('Worker("long")').status == "running") >= 1
 
 
-def test_a_trap_fails_the_agent_and_every_later_invocation_says_why(server: ServerProcess, client: Client) -> None:
+def test_a_trap_fails_the_agent_and_every_later_invocation_says_why(
+    server: ServerProcess, client: Client
+) -> None:
     client.invoke('Worker("aborting")', "add", ["x"])
     with pytest.raises(InvocationFailed, match="abort") as raised:
         client.invoke('Worker("aborting")', "abort")

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.e2e.conftest import EXAMPLES, deploy
 
 from shem.client import Client
 from shem.testing import CountingLoad, ServerProcess
 from shem.testing.load import PATIENT
-from tests.e2e.conftest import EXAMPLES, deploy
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from typing import Generic, Protocol, TypeVar
 from shem.errors import Overloaded
 
 QUEUE_MAX = 10_000
-"""Invocations that may wait for one agent. Beyond it new ones are refused (429): a caller that waits behind ten thousand
-others does better to slow down, and every waiting one costs memory."""
+"""Invocations that may wait for one agent. Beyond it new ones are refused (429): a caller that waits behind
+ten thousand others does better to slow down, and every waiting one costs memory."""
 
 
 class Keyed(Protocol):

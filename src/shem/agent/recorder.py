@@ -7,7 +7,14 @@ from typing import Any, TypeVar
 
 from shem.clock import Clock
 from shem.oplog import payload
-from shem.oplog.entries import AgentInvocationFinished, AgentInvocationStarted, FunctionKind, HostCall, Log, LogLevel
+from shem.oplog.entries import (
+    AgentInvocationFinished,
+    AgentInvocationStarted,
+    FunctionKind,
+    HostCall,
+    Log,
+    LogLevel,
+)
 from shem.oplog.journal import Journal
 from shem.oplog.payload import Payload
 from shem.storage.protocol import BlobStore

@@ -73,7 +73,12 @@ class Executor:
     """See the head of this file. Every method belongs to the event loop's thread."""
 
     def __init__(
-        self, storage: Storage, registry: Registry, turns: Turns, workers: Workers, limits: Limits | None = None
+        self,
+        storage: Storage,
+        registry: Registry,
+        turns: Turns,
+        workers: Workers,
+        limits: Limits | None = None,
     ) -> None:
         self._storage, self._registry, self._turns = storage, registry, turns
         self._history: History = turns.history
@@ -126,7 +131,9 @@ class Executor:
         """Raises ``NotFound``."""
         key = self._storage.environment(app, name)
         if key is None:
-            raise NotFound(f"there is no environment {app}/{name}", hint="The one that always exists is default/default.")
+            raise NotFound(
+                f"there is no environment {app}/{name}", hint="The one that always exists is default/default."
+            )
         return Environment(key, app, name)
 
     async def invoke(
@@ -186,7 +193,9 @@ class Executor:
         )
         page = rows[:limit]
         more = str(page[-1].agent) if len(rows) > limit else None
-        return AgentPage([self._history.view(row, self._active.get((env.key, row.name))) for row in page], more)
+        return AgentPage(
+            [self._history.view(row, self._active.get((env.key, row.name))) for row in page], more
+        )
 
     async def delete(self, env: Environment, agent: str) -> None:
         """Remove everything of an agent, also while it runs; what waits for it is answered with ``NotFound``."""
@@ -219,7 +228,9 @@ class Executor:
     async def _find(self, env: Environment, text: str) -> ActiveAgent:
         """The agent of that id, active from now on; it need not exist in the storage."""
         if self._stopping:
-            raise Stopping("the server is shutting down", hint="Repeat the request with the same idempotency key.")
+            raise Stopping(
+                "the server is shutting down", hint="Repeat the request with the same idempotency key."
+            )
         agent = self._active.get((env.key, text))
         if agent is None:
             asked = self._registry.identify(env, text)
@@ -263,7 +274,12 @@ class Executor:
         """Go on with what an agent has begun or accepted, without anybody asking for it."""
         try:
             row = self._storage.agent(key)
-            if self._stopping or row is None or row.status == "failed" or (row.environment, row.name) in self._active:
+            if (
+                self._stopping
+                or row is None
+                or row.status == "failed"
+                or (row.environment, row.name) in self._active
+            ):
                 return
             agent = self._activate(row.environment, self._registry.identify_row(row), row)
             if not agent.busy:
@@ -286,7 +302,9 @@ class Executor:
         self._pump(agent)
         return await asyncio.shield(known.answer)  # who loses interest does not cancel it for the others
 
-    async def _trigger(self, agent: ActiveAgent, method: str, arguments: DataValue, key: str | None) -> Invoked:
+    async def _trigger(
+        self, agent: ActiveAgent, method: str, arguments: DataValue, key: str | None
+    ) -> Invoked:
         if agent.row is None:
             await self._run(agent, "", NO_ARGUMENTS, None)
         row = agent.row
@@ -394,7 +412,9 @@ class Executor:
             case Unwound():
                 if agent.gone is not None:
                     return NotFound(f"{agent.name} was deleted")
-                return Stopping("the server is shutting down", hint="Repeat the request with the same idempotency key.")
+                return Stopping(
+                    "the server is shutting down", hint="Repeat the request with the same idempotency key."
+                )
             case Fenced():
                 return Conflict(f"{agent.name} was changed by somebody else at the same time: {error}")
             case _:

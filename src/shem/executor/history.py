@@ -56,7 +56,9 @@ class History:
             raise StorageCorrupt(f"oplog index {index} should be the end of an invocation", index=index)
         started = self._at(row.agent, finished.started)
         if not isinstance(started, AgentInvocationStarted):
-            raise StorageCorrupt(f"oplog index {finished.started} should begin an invocation", index=finished.started)
+            raise StorageCorrupt(
+                f"oplog index {finished.started} should begin an invocation", index=finished.started
+            )
         asked = payload.encode(arguments)
         if started.method != method or payload.load(started.input, self.blobs) != asked:
             raise used_for_something_else(key, started.method)
@@ -66,7 +68,9 @@ class History:
     def failure(self, row: AgentRow) -> InvocationFailed:
         """Why an agent has failed."""
         error = self._last_error(row.agent)
-        message, stderr = (error.message, error.stderr) if error is not None else ("for an unknown reason", "")
+        message, stderr = (
+            (error.message, error.stderr) if error is not None else ("for an unknown reason", "")
+        )
         return InvocationFailed(
             f"{row.name} has failed: {message}",
             hint="Its history is kept. Look at its oplog, or delete it.",

@@ -1,9 +1,9 @@
 """One turn of one agent: from an invocation to the operations that make its outcome durable.
 
-A turn runs on a worker thread. It wakes the agent if it is asleep (base image, then replay), calls the guest, and gathers
-what has to be written. It writes nothing itself but through ``flush`` when an invocation records more than fits in
-memory: so a crash at any moment of a turn leaves either nothing of it, or a begun invocation that recovery ends.
-"""
+A turn runs on a worker thread. It wakes the agent if it is asleep (base image, then replay), calls the
+guest, and gathers what has to be written. It writes nothing itself but through ``flush`` when an invocation
+records more than fits in memory: so a crash at any moment of a turn leaves either nothing of it, or a begun
+invocation that recovery ends. """
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The threads that run guests.
 
-A guest runs without Python's global lock, so as many threads as cores keep the machine busy; more only take turns. But a
-guest that waits (sleeps, polls) must not keep a core idle: around every wait it *lends* its place, and the pool may run
-one more thread meanwhile. Threads are started when they are needed and end after being idle.
-"""
+A guest runs without Python's global lock, so as many threads as cores keep the machine busy; more only take
+turns. But a guest that waits (sleeps, polls) must not keep a core idle: around every wait it *lends* its
+place, and the pool may run one more thread meanwhile. Threads are started when they are needed and end
+after being idle. """
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 STACK_BYTES = 16 * 1024 * 1024
-"""WebAssembly frames live on the thread's stack (the engine's bound is far below), Python's callbacks on top of them."""
+"""WebAssembly frames live on the thread's stack (the engine's bound is far below), Python's callbacks on
+top of them."""
 
 IDLE_S = 10.0
 """A thread without work ends after so many seconds."""

@@ -68,7 +68,9 @@ class Artifacts:
                 raise BadComponent("the part `wasm` is not a WebAssembly binary")
             return Recipe(name=name, wasm=self._blobs.put(wasm), files=stored_files, env=described.env)
         if wasm is not None:
-            raise BadInput("a Python component brings `files`, not `wasm`", hint="Set language to wasm in the manifest.")
+            raise BadInput(
+                "a Python component brings `files`, not `wasm`", hint="Set language to wasm in the manifest."
+            )
         if files is None:
             raise BadInput("a Python component needs the part `files`, a zip of its sources")
         if not described.agents:
@@ -96,7 +98,9 @@ class Artifacts:
         except msgspec.DecodeError as error:
             raise BadInput(f"manifest: {error}", path="manifest") from error
         if manifest.name != name:
-            raise BadInput(f"manifest: name is {manifest.name!r}, the request says {name!r}", path="manifest.name")
+            raise BadInput(
+                f"manifest: name is {manifest.name!r}, the request says {name!r}", path="manifest.name"
+            )
         return manifest
 
 

@@ -1,9 +1,8 @@
 """Components, their versions, and the agent types they define: deploying, and looking things up.
 
-Type names are unique in an environment: ``Counter("bob")`` addresses an agent without naming a component. A new version
-is made completely (compiled, linked, its modules imported, its agent types checked) before it is written down; if any of
-that fails, the version before it stays and goes on serving.
-"""
+Type names are unique in an environment: ``Counter("bob")`` addresses an agent without naming a component. A
+new version is made completely (compiled, linked, its modules imported, its agent types checked) before it
+is written down; if any of that fails, the version before it stays and goes on serving. """
 
 from __future__ import annotations
 
@@ -53,7 +52,9 @@ class _Catalog:
     """One environment in memory."""
 
     components: dict[str, _Component] = field(default_factory=dict)  # by name
-    types: dict[str, tuple[str, int, AgentType]] = field(default_factory=dict)  # newest: component id, version, type
+    types: dict[str, tuple[str, int, AgentType]] = field(
+        default_factory=dict
+    )  # newest: component id, version, type
 
 
 class Registry:
@@ -61,7 +62,9 @@ class Registry:
 
     def __init__(self, storage: Storage, versions: Versions, artifacts: Artifacts, clock: Clock) -> None:
         self._storage, self._versions, self._artifacts, self._clock = storage, versions, artifacts, clock
-        self._deploying = threading.Lock()  # one deployment at a time: type names are checked against all others
+        self._deploying = (
+            threading.Lock()
+        )  # one deployment at a time: type names are checked against all others
         self._lock = threading.Lock()
         self._catalogs: dict[int, _Catalog] = {}
         self._rows: dict[tuple[str, int], tuple[VersionRow, dict[str, AgentType]]] = {}
@@ -127,7 +130,13 @@ class Registry:
         return await asyncio.to_thread(self._deploy, env, name, manifest, wasm, files, progress or _silent)
 
     def _deploy(
-        self, env: Environment, name: str, manifest: bytes, wasm: bytes | None, files: bytes | None, say: Progress
+        self,
+        env: Environment,
+        name: str,
+        manifest: bytes,
+        wasm: bytes | None,
+        files: bytes | None,
+        say: Progress,
     ) -> VersionView:
         recipe = self._artifacts.recipe(name, manifest, wasm, files, say)
         with self._deploying:
@@ -144,9 +153,14 @@ class Registry:
             self._check_types(env, name, types)
             new = component is None
             if component is None:
-                component = _Component(ComponentRow(
-                    component=str(uuid.uuid4()), environment=env.key, name=name, created_at_ns=created_at_ns
-                ))
+                component = _Component(
+                    ComponentRow(
+                        component=str(uuid.uuid4()),
+                        environment=env.key,
+                        name=name,
+                        created_at_ns=created_at_ns,
+                    )
+                )
             row = VersionRow(
                 component=component.row.component,
                 version=len(component.versions),
@@ -250,7 +264,8 @@ class Registry:
         if type_name not in types:
             known = ", ".join(sorted(types)) or "none; deploy a component first"
             raise NotFound(
-                f"there is no agent type {type_name} in {env.app}/{env.name}", hint=f"Agent types there: {known}."
+                f"there is no agent type {type_name} in {env.app}/{env.name}",
+                hint=f"Agent types there: {known}.",
             )
         return types[type_name]
 
@@ -269,7 +284,9 @@ class Registry:
             versions=[row.version for row in component.versions],
         )
 
-    def _version_view(self, component: ComponentRow, row: VersionRow, *, unchanged: bool = False) -> VersionView:
+    def _version_view(
+        self, component: ComponentRow, row: VersionRow, *, unchanged: bool = False
+    ) -> VersionView:
         types = self.types(row.component, row.version)
         return VersionView(
             component=component.name,

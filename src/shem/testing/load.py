@@ -69,7 +69,9 @@ class CountingLoad:
                 try:
                     client.invoke(agent, "increment", [1])
                 except ShemError as error:
-                    self.wrong.append(f"{agent}: an increment was answered with {error.code}: {error.message}")
+                    self.wrong.append(
+                        f"{agent}: an increment was answered with {error.code}: {error.message}"
+                    )
                     return
                 with self._lock:
                     self.acknowledged[agent] += 1

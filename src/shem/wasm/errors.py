@@ -53,7 +53,8 @@ class Trap(WasmError):
 
     Args:
         message: wasmtime's or the canonical ABI's words.
-        kind: ``unreachable``, ``stack-overflow``, ``out-of-bounds``, ``out-of-memory``, ``interrupt``, ``abi``, ``other``.
+        kind: ``unreachable``, ``stack-overflow``, ``out-of-bounds``, ``out-of-memory``, ``interrupt``, ``abi`` or
+            ``other``.
         backtrace: frames of the guest, innermost first.
     """
 

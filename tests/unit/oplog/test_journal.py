@@ -99,7 +99,9 @@ def test_another_call_than_recorded_diverges_and_names_both_sides(
 def test_a_call_where_the_end_is_recorded_diverges() -> None:
     log = journal(started(), finished(("ok", 3)))
     log.feed_started()
-    with pytest.raises(Divergence, match=r"index 2: expected the invocation ended with \['ok', 3\], got a call of"):
+    with pytest.raises(
+        Divergence, match=r"index 2: expected the invocation ended with \['ok', 3\], got a call of"
+    ):
         log.feed_call(CLOCK, payload.NOTHING)
 
 
@@ -172,7 +174,9 @@ def test_an_oplog_that_does_not_begin_with_its_creation_diverges() -> None:
 
 
 Guest: TypeAlias = list[list[tuple[str, int]]]
-guests = st.lists(st.lists(st.tuples(st.sampled_from([CLOCK, RANDOM, "log"]), st.integers(0, 9)), max_size=5), max_size=4)
+guests = st.lists(
+    st.lists(st.tuples(st.sampled_from([CLOCK, RANDOM, "log"]), st.integers(0, 9)), max_size=5), max_size=4
+)
 
 
 def run(log: Journal, guest: Guest) -> list[object]:
