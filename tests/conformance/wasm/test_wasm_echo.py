@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import string
-import struct
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import wasmtime
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from wasm_echo_components import echo_component
 from wasm_oracle import OracleInstance, from_oracle, to_oracle
+from wasm_values import INTEGERS, bits, compound, examples, primitives, types, values
 
 from shem.wasm.component import Component
 from shem.wasm.engine import Engine
@@ -22,113 +19,11 @@ from shem.wasm.types import (
     EnumType,
     FlagsType,
     ListType,
-    OptionType,
     Prim,
     RecordType,
-    ResultType,
-    Some,
     TupleType,
     ValType,
-    VariantType,
 )
-
-INTEGERS = ["s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64"]
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    yield Engine(tmp_path_factory.mktemp("code"))
-
-
-def names(least: int, most: int) -> st.SearchStrategy[tuple[str, ...]]:
-    word = st.text(string.ascii_lowercase, min_size=1, max_size=4)
-    return st.lists(word, min_size=least, max_size=most, unique=True).map(tuple)
-
-
-primitives = st.sampled_from(["bool", "f32", "f64", "char", "string", *INTEGERS]).map(Prim)
-
-
-def compound(item: st.SearchStrategy[ValType]) -> st.SearchStrategy[ValType]:
-    maybe = st.none() | item
-    items = st.lists(item, min_size=1, max_size=5)
-    return st.one_of(
-        item.map(ListType),
-        item.map(OptionType),
-        st.builds(ResultType, maybe, maybe),
-        items.map(lambda parts: TupleType(tuple(parts))),
-        st.builds(lambda n, t: RecordType(tuple(zip(n, t, strict=False))), names(1, 5), items).filter(
-            lambda record: len(record.fields) > 0
-        ),
-        names(1, 5).flatmap(
-            lambda n: st.lists(maybe, min_size=len(n), max_size=len(n)).map(
-                lambda t: VariantType(tuple(zip(n, t, strict=True)))
-            )
-        ),
-        names(1, 20).map(EnumType),
-        names(1, 32).map(FlagsType),
-    )
-
-
-types = st.recursive(primitives, compound, max_leaves=8)
-
-
-def values(type_: ValType) -> st.SearchStrategy[Any]:
-    match type_:
-        case Prim("bool"):
-            return st.booleans()
-        case Prim("char"):
-            return st.characters(exclude_categories=["Cs"])
-        case Prim("string"):
-            return st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-        case Prim("f32"):
-            return st.floats(width=32)
-        case Prim("f64"):
-            return st.floats()
-        case Prim(name):
-            bits = int(name[1:])
-            low = -(1 << (bits - 1)) if name[0] == "s" else 0
-            return st.integers(low, low + (1 << bits) - 1)
-        case ListType(Prim("u8")):
-            return st.binary(max_size=12)
-        case ListType(element, length):
-            return st.lists(values(element), min_size=length or 0, max_size=length or 4)
-        case OptionType(OptionType() as item):
-            return st.none() | values(item).map(Some)
-        case OptionType(item):
-            return st.none() | values(item)
-        case TupleType(items):
-            return st.tuples(*map(values, items))
-        case RecordType(fields):
-            return st.fixed_dictionaries({name: values(field) for name, field in fields})
-        case VariantType(cases):
-            return st.one_of([st.tuples(st.just(name), payloads(item)) for name, item in cases])
-        case ResultType(ok, err):
-            return st.one_of(st.tuples(st.just("ok"), payloads(ok)), st.tuples(st.just("err"), payloads(err)))
-        case EnumType(cases):
-            return st.sampled_from(cases)
-        case FlagsType(flags):
-            return st.frozensets(st.sampled_from(flags))
-        case _:
-            raise AssertionError(type_)
-
-
-def payloads(type_: ValType | None) -> st.SearchStrategy[Any]:
-    return st.none() if type_ is None else values(type_)
-
-
-def bits(value: Any) -> Any:
-    """The value with its floats as bits and its sets in order, so that equal means equal."""
-    match value:
-        case float():
-            return struct.pack("<d", value if value == value else float("nan"))
-        case dict():
-            return {name: bits(item) for name, item in value.items()}
-        case list() | tuple():
-            return type(value)(bits(item) for item in value)
-        case Some(inner):
-            return Some(bits(inner))
-        case _:
-            return value
 
 
 class Echo:
@@ -169,11 +64,6 @@ def check(engine: Engine, type_: ValType, args: list[Any], *, encoding: str = "u
     ours.instance.close()
 
 
-def examples(count: int) -> settings:
-    """Every example compiles a component twice, which takes its time on a busy machine."""
-    return settings(max_examples=count, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
 @examples(150)
 @given(data=st.data())
 def test_any_value_of_any_type_is_the_same(engine: Engine, data: st.DataObject) -> None:
@@ -189,7 +79,9 @@ def test_many_parameters_go_through_memory(engine: Engine, data: st.DataObject, 
 
 
 @pytest.mark.parametrize("encoding", ["utf16", "latin1+utf16"])
-@pytest.mark.parametrize("text", ["", "plain", "naïve café", "snow ☃", "astral 🜁", "a" * 5000, "é" * 5000 + "☃"])
+@pytest.mark.parametrize(
+    "text", ["", "plain", "naïve café", "snow ☃", "astral 🜁", "a" * 5000, "é" * 5000 + "☃"]
+)
 def test_strings_in_every_encoding(engine: Engine, encoding: str, text: str) -> None:
     check(engine, Prim("string"), [text], encoding=encoding)
     check(engine, ListType(RecordType((("s", Prim("string")),))), [[{"s": text}] * 3], encoding=encoding)
@@ -221,7 +113,7 @@ def test_a_large_record_and_deep_nesting(engine: Engine) -> None:
     check(engine, deep, [value])
 
 
-def test_no_parameters_and_no_result(tmp_path: Path, engine: Engine) -> None:
+def test_no_parameters_and_no_result(engine: Engine) -> None:
     calls: list[None] = []
     host = HostInterface("")
     host.functions["host"] = lambda context: calls.append(None)

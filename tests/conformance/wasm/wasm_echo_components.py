@@ -1,14 +1,14 @@
 """Components that give back what they are given, for any WIT type, as WebAssembly text.
 
-``echo`` passes its parameter on to the import ``host`` and returns what that returns, so that a value is lowered
-twice and lifted twice. Their allocator only ever goes forward, from ``HEAP``; ``dump`` gives all that was
-allocated since, so that two runtimes can be compared byte for byte in what they write.
+``echo`` passes its parameter on to the import ``host`` and returns what that returns, so that a value is
+lowered twice and lifted twice. Their allocator only ever goes forward, from ``HEAP``; ``dump`` gives all that
+was allocated since, so that two runtimes can be compared byte for byte in what they write.
 """
 
 from __future__ import annotations
 
 from shem.wasm.abi_layout import layout
-from shem.wasm.flatten import flatten, lifted_signature, lowered_signature, spills_result
+from shem.wasm.flatten import lifted_signature, lowered_signature, spills_result
 from shem.wasm.types import (
     EnumType,
     FlagsType,
@@ -51,7 +51,7 @@ ALLOCATOR = f"""
 """
 
 
-class _Types:
+class TypeTexts:
     """Type definitions, each imported by name where WIT asks for a name."""
 
     def __init__(self) -> None:
@@ -101,7 +101,8 @@ def _quoted(names: tuple[str, ...]) -> str:
     return " ".join(f'"{name}"' for name in names)
 
 
-def _core(kind: str, types: tuple[str, ...]) -> str:
+def core_types(kind: str, types: tuple[str, ...]) -> str:
+    """``(param i32 f64)``, say."""
     return f"({kind} {' '.join(types)})" if types else ""
 
 
@@ -109,7 +110,7 @@ def echo_component(type_: ValType, encoding: str = "utf8", *, parameters: int = 
     """A component whose functions take ``parameters`` values of a type and give one back."""
     function = FuncType(tuple((f"p{i}", type_) for i in range(parameters)), type_)
     lifted, lowered = lifted_signature(function), lowered_signature(function)
-    types = _Types()
+    types = TypeTexts()
     names = [types.text(type_) for _ in range(parameters)]
     params = " ".join(f'(param "p{i}" {name})' for i, name in enumerate(names))
     signature = f"{params} (result {names[0]})"
@@ -119,16 +120,19 @@ def echo_component(type_: ValType, encoding: str = "utf8", *, parameters: int = 
         pass_on += f" (local.tee $at (call $realloc (i32.const 0) (i32.const 0) (i32.const {alignment})"
         pass_on += f" (i32.const {size})))"
     back = "(local.get $at)" if spills_result(function) else ""
-    options = f'(memory (core memory $memory "memory")) (realloc (core func $memory "realloc")) string-encoding={encoding}'
+    options = '(memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))'
+    options += f" string-encoding={encoding}"
+    host_type = core_types("param", lowered.params) + core_types("result", lowered.results)
+    echo_type = core_types("param", lifted.params) + core_types("result", lifted.results)
     return f"""(component
   {" ".join(types.lines)}
   (import "host" (func $host {signature}))
   {ALLOCATOR}
   (core func $host (canon lower (func $host) {options}))
   (core module $main
-    (import "" "host" (func $host {_core("param", lowered.params)} {_core("result", lowered.results)}))
+    (import "" "host" (func $host {host_type}))
     (import "" "realloc" (func $realloc (param i32 i32 i32 i32) (result i32)))
-    (func (export "echo") {_core("param", lifted.params)} {_core("result", lifted.results)} (local $at i32)
+    (func (export "echo") {echo_type} (local $at i32)
       (call $host {pass_on}) {back}))
   (core instance $main (instantiate $main (with "" (instance
     (export "host" (func $host)) (export "realloc" (func $memory "realloc"))))))
@@ -136,9 +140,3 @@ def echo_component(type_: ValType, encoding: str = "utf8", *, parameters: int = 
   (func (export "dump") (result (list u8))
     (canon lift (core func $memory "dump") (memory (core memory $memory "memory"))))
 )"""
-
-
-def flat_count(type_: ValType) -> int:
-    """How many core values a value has, or more than any limit."""
-    flat = flatten(type_)
-    return 100 if flat is None else len(flat)

@@ -67,8 +67,9 @@ def _tagged(cases: list[tuple[str, ValType | None]]) -> bool:
         if classes & seen:
             return True
         seen |= classes
-    if {bool, int} <= seen:
-        reject()  # the oracle takes True for an integer
+    nested = any(object in _classes(payload) for _, payload in cases if payload is not None)
+    if {bool, int} <= seen or (nested and len(cases) > 1):
+        reject()  # the oracle takes True for an integer, and any value for a case that can be None
     return False
 
 
