@@ -37,7 +37,9 @@ _SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules"})
 
 _SKIPPED_AT_THE_TOP = frozenset({"build", "dist", "tests"})
 
-_SKIPPED_ENVIRONMENT = "pyvenv.cfg"  # marks a virtual environment, whatever its folder is called
+_MARKS_OF_OTHERS = ("pyvenv.cfg", "shem.db")
+"""Files that mark a virtual environment and a server's state, whatever their folders are called."""
+
 _SKIPPED_SUFFIXES = (".pyc", ".egg-info")
 _SOURCE_FOLDERS = ("src", "")  # in the order in which a guest searches them
 _NAME_NOT_ALLOWED = re.compile(r"[^A-Za-z0-9._-]+")
@@ -169,8 +171,9 @@ def _everything(folder: Path, skipped: frozenset[str] = frozenset()) -> Iterator
 
 
 def _is_own_folder(path: Path) -> bool:
-    """Neither a link, which might lead back here, nor a virtual environment."""
-    return path.is_dir() and not path.is_symlink() and not (path / _SKIPPED_ENVIRONMENT).exists()
+    """Neither a link, which might lead back here, nor what tools keep."""
+    marked = any((path / mark).exists() for mark in _MARKS_OF_OTHERS)
+    return path.is_dir() and not path.is_symlink() and not marked
 
 
 def _matching(directory: Path, patterns: list[str]) -> Iterator[Path]:

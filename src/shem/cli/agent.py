@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from shem.cli.arguments import read_arguments
+from shem.cli.arguments import read_arguments, refuse_options
 from shem.cli.options import AgentId, App, Environment, Json, Server, client
 from shem.cli.output import note, print_fields, print_json, print_json_lines, print_table, print_value, write
 from shem.errors import BadInput
@@ -69,6 +69,7 @@ def invoke(
 
     The result is printed; with --trigger the idempotency key is, under which the result can be had later.
     """
+    refuse_options((agent, method))
     with client(server, application, environment, timeout_s=timeout_s) as to:
         words = args or []
         values = []

@@ -23,14 +23,19 @@ _OPTIONAL = (
 
 def read_arguments(words: Sequence[str], parameters: Sequence[ParameterView]) -> list[Any]:
     """Each word by its parameter's type; words beyond the last one by themselves. Raises ``BadInput``."""
+    refuse_options(words)
+    types: list[str | None] = [parameter.type for parameter in parameters]
+    types += [None] * (len(words) - len(types))
+    return [read_argument(word, type_text) for word, type_text in zip(words, types, strict=False)]
+
+
+def refuse_options(words: Sequence[str]) -> None:
+    """Tell a mistyped option from an argument: a negative number may begin with a dash. Raises ``BadInput``."""
     for word in words:
         if word.startswith("-") and isinstance(_json(word), str):
             raise BadInput(
                 f"there is no option {word}", hint="Text that begins with a dash is given as a JSON string."
             )
-    types: list[str | None] = [parameter.type for parameter in parameters]
-    types += [None] * (len(words) - len(types))
-    return [read_argument(word, type_text) for word, type_text in zip(words, types, strict=False)]
 
 
 def read_argument(word: str, type_text: str | None) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shem.cli.options import App, Data, Directory, Environment, Host, Json, Port
 from shem.cli.settings import data_directory, target
-from shem.errors import BadInput
+from shem.errors import NotFound
 
 
 def dev(
@@ -25,7 +25,9 @@ def dev(
     from shem.server.run import run_server
 
     if not directory.is_dir():
-        raise BadInput(f"{directory} is not a directory")
+        raise NotFound(
+            f"{directory} is not a folder", hint="shem new DIR makes an application to start from."
+        )
     state = data_directory(data).resolve()
 
     async def beside(url: str) -> None:

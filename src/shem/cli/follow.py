@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from watchfiles import DefaultFilter, awatch
+from watchfiles import Change, DefaultFilter, awatch
 
 from shem.cli.application import deploy_directory, outcome
 from shem.cli.failure import report
@@ -21,10 +21,18 @@ SETTLE_MS = 100
 
 async def follow(to: Client, directory: Path, state: Path, json: bool) -> None:
     """Deploy ``directory`` now and after each change, until cancelled; ``state`` is not watched."""
-    changes = awatch(
-        directory, watch_filter=DefaultFilter(ignore_paths=[state]), step=SETTLE_MS, debounce=10 * SETTLE_MS
-    )
+    changes = awatch(directory, watch_filter=sources(state), step=SETTLE_MS, debounce=10 * SETTLE_MS)
     await deploy_at_each(changes, to, directory, json)
+
+
+def sources(state: Path) -> Callable[[Change, str], bool]:
+    """Whether a change is one of sources: neither of what tools leave behind nor of what is below ``state``."""
+    of_people = DefaultFilter()
+
+    def wanted(change: Change, path: str) -> bool:
+        return of_people(change, path) and not Path(path).resolve().is_relative_to(state)
+
+    return wanted
 
 
 async def deploy_at_each(changes: AsyncIterator[object], to: Client, directory: Path, json: bool) -> None:

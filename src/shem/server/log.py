@@ -38,8 +38,9 @@ def configure_log() -> None:
     root.setLevel(logging.INFO)
     # What uvicorn tells below a warning is its own start and end, which the house announces itself.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    # One line per outgoing request would drown the log.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # One line per outgoing request would drown the log; what a change leads to is told where it is deployed.
+    for talkative in ("httpx", "watchfiles"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
 
 
 def _renderer() -> list[Any]:

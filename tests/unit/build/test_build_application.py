@@ -83,6 +83,8 @@ def test_leftovers_of_tools_stay_out(tmp_path: Path) -> None:
         "dist/x.whl",
         "env/pyvenv.cfg",
         "env/x.py",
+        "state/shem.db",
+        "state/x.py",
         "pack/a.pyc",
         "a.egg-info/x",
         "pack/__pycache__/a.py",

@@ -214,6 +214,8 @@ def test_a_refusal_of_the_agent_is_told_with_its_traceback(shem: Shem) -> None:
         ["agent", "invoke"],
         ["agent", "get", BOB, "--nonsense"],
         ["agent", "invoke", BOB, "increment", "--trigerr"],
+        ["agent", "invoke", BOB, "--trigerr", "increment"],
+        ["agent", "invoke", "--trigerr", BOB, "increment"],
         ["agent", "invoke", "Counter", "increment", "1"],
         ["agent", "new", BOB, "--env", "A"],
         ["agent", "oplog", BOB, "--from", "0"],

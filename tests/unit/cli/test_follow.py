@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from watchfiles import Change
 
 from shem.cli import follow
 from shem.client import Client
@@ -73,3 +74,16 @@ def test_what_cannot_be_deployed_is_told_and_the_next_change_is_deployed(
     assert "error[bad-component] invalid syntax (counter.py:1)" in told
     assert "the version before stays" in told
     assert "counter version 0 is deployed" in told
+
+
+def test_the_server_s_own_state_is_no_source_but_what_is_named_alike_is(tmp_path: Path) -> None:
+    wanted = follow.sources(tmp_path / "state")
+    for name, expected in (
+        ("state/shem.db", False),
+        ("state", False),
+        ("state_machine.py", True),
+        ("pack/a.py", True),
+        ("__pycache__/a.pyc", False),
+        ("a.py~", False),
+    ):
+        assert wanted(Change.modified, str(tmp_path / name)) is expected, name
