@@ -69,7 +69,8 @@ def demonstrate(data: Path, seed: int) -> list[str]:
         load.start()
         down_ms = []
         for kill in range(1, KILLS + 1):
-            time.sleep(chance.uniform(0.1, 0.6))
+            load.wait_for_progress(1)  # in the thick of it, not while everybody waits for the server
+            time.sleep(chance.uniform(0.0, 0.6))
             server.kill()
             killed = time.monotonic()
             server.start()

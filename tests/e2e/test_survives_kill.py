@@ -29,8 +29,9 @@ def test_every_acknowledged_increment_is_applied_once_over_kills(tmp_path: Path,
         load.start()
         try:
             for _ in range(kills):
-                # Sometimes before the first request after a start, sometimes under full load.
-                time.sleep(chance.uniform(0.0, 0.25))
+                # Sometimes while agents recover from the last kill, sometimes under full load.
+                load.wait_for_progress(chance.choice([0, 1, 10, 100]))
+                time.sleep(chance.uniform(0.0, 0.05))
                 server.kill()
                 server.start()
         finally:

@@ -94,6 +94,8 @@ class Executor:
     async def start(self) -> None:
         """Take up what was accepted and not finished when the last server ended."""
         self._handoff = Handoff(asyncio.get_running_loop())
+        everywhere = self.environment("default", "default")
+        self._workers.submit(lambda: self._registry.warm(everywhere))
         unfinished = await asyncio.to_thread(self._storage.unfinished)
         for key in unfinished:
             self._take_up(key)

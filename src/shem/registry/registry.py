@@ -14,18 +14,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+import structlog
 
 from shem.agent import identity
 from shem.agent.schema import AgentType, read_agent_types
 from shem.agent.version import Version
 from shem.clock import Clock, rfc3339
-from shem.errors import BadInput, Conflict, NotFound
+from shem.errors import BadInput, Conflict, NotFound, ShemError
 from shem.golem.guest import DataValue
 from shem.registry.artifacts import Artifacts
 from shem.registry.environment import Environment
 from shem.registry.versions import Recipe, Versions
 from shem.storage.protocol import AgentRow, ComponentRow, PutComponent, PutVersion, Storage, VersionRow
 from shem.views import AgentTypeView, ComponentView, VersionView
+
+log = structlog.get_logger()
 
 Progress = Callable[[str], None]
 
@@ -102,6 +105,18 @@ class Registry:
             known = self._versions.ready(row, types)
             self._ready[component, version] = known
         return known
+
+    def warm(self, env: Environment) -> None:
+        """Load the newest version of every component of an environment, so that a first request need not wait for it.
+
+        Meant for a thread of its own after a start. A version that cannot be loaded says so when it is needed.
+        """
+        for component in list(self._catalog(env).components.values()):
+            newest = component.versions[-1]
+            try:
+                self.ready(newest.component, newest.version)
+            except ShemError as error:
+                log.warning("version not loaded", component=component.row.name, error=error.message)
 
     # -- deploying -----------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import Counter
 from typing import Any
 
@@ -11,8 +12,8 @@ from shem.client import Client
 from shem.client.retry import Retry
 from shem.errors import ShemError
 
-PATIENT = Retry(budget_s=120.0, first_contact_s=120.0, longest_ms=250.0)
-"""Clients outlive every restart of the server."""
+PATIENT = Retry(budget_s=120.0, first_contact_s=120.0, first_ms=10.0, longest_ms=50.0)
+"""Clients outlive every restart of the server, and are back as soon as it is."""
 
 
 class CountingLoad:
@@ -44,6 +45,12 @@ class CountingLoad:
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
+
+    def wait_for_progress(self, more: int) -> None:
+        """Until so many more increments are acknowledged, or a client has given up."""
+        wanted = self.total + more
+        while self.total < wanted and not self.wrong:
+            time.sleep(0.001)
 
     def stop(self) -> None:
         """No new increments; returns when the last ones are answered."""
