@@ -278,11 +278,13 @@ class Lifter:
         addresses = f"range(p, p + n * {size}, {size})"
         if not frame.slots:
             return [f" return [{value} for p in {addresses}]"]
+        # A copy, because Python before 3.11.8 crashes when it collects an iterator over a memoryview that is
+        # part of a cycle, as a traceback makes one (python/cpython#77894).
         unpack = self._code.struct_method(memory_struct(frame.slots, size), "iter_unpack")
-        slots = f"({names(frame.names)})"
+        items, slots = f"{unpack}(bytes({view}))", f"({names(frame.names)})"
         if frame.uses_pointer:
-            return [f" return [{value} for p, {slots} in zip({addresses}, {unpack}({view}))]"]
-        return [f" return [{value} for {slots} in {unpack}({view})]"]
+            return [f" return [{value} for p, {slots} in zip({addresses}, {items})]"]
+        return [f" return [{value} for {slots} in {items}]"]
 
 
 def _slots(type_: ValType) -> int:

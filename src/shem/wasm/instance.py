@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,7 +33,8 @@ class Instance:
         self._running = threading.Lock()
         self._poisoned = False
         self._closed = False
-        self._machine = Machine(linked, context, self._destroy_held, max_memory_bytes=MAX_MEMORY_BYTES)
+        destroy = _held_destructor(weakref.ref(self))  # or the open store would keep the instance for ever
+        self._machine = Machine(linked, context, destroy, max_memory_bytes=MAX_MEMORY_BYTES)
         try:
             run_guest(self._machine.start, self.interrupt)
             if image is not None:
@@ -112,9 +114,6 @@ class Instance:
         finally:
             self._running.release()
 
-    def _destroy_held(self, resource: ResourceType, representation: int) -> None:
-        self._run(self._machine.destroy, resource, representation, None)
-
     def capture(self, world: Any = None) -> Image:
         """Put the instance away as it stands, between two calls.
 
@@ -160,3 +159,14 @@ class Instance:
     def __del__(self) -> None:
         if not getattr(self, "_closed", True) and hasattr(self, "_machine"):
             self._machine.close()
+
+
+def _held_destructor(instance: weakref.ref[Instance]) -> Callable[[ResourceType, int], None]:
+    """What runs the destructor of a guest's resource that the host holds; nothing when the guest is gone."""
+
+    def destroy(resource: ResourceType, representation: int) -> None:
+        owner = instance()
+        if owner is not None:
+            owner._run(owner._machine.destroy, resource, representation, None)
+
+    return destroy
