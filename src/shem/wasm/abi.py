@@ -26,7 +26,7 @@ from .abi_code import Code, cells_struct, names
 from .abi_layout import layout
 from .abi_lift import Lifter
 from .abi_lower import Lowerer
-from .engine import CELL_BYTES, EXTERN_PAYLOAD, host_trap, invoke, live
+from .engine import CELL_BYTES, EXTERN_PAYLOAD, fail, invoke, live
 from .errors import ValueMismatch
 from .flatten import flatten, lifted_signature, lowered_signature, spills_params, spills_result
 from .handles import GuestResource
@@ -103,12 +103,6 @@ def _lower_borrow(b: Border, resource: ResourceType, value: Any) -> int:
     return b.instance.handles.add(resource, value, owned=False)
 
 
-def _fail(token: int, error: BaseException) -> int:
-    """End a callback whose exception the call that runs the guest is to raise."""
-    live[token].failure = error
-    return host_trap()
-
-
 _NAMESPACE: dict[str, Any] = {
     "BOOL": frozenset([bool]),
     "FLOAT": frozenset([float]),
@@ -132,7 +126,7 @@ _NAMESPACE: dict[str, Any] = {
     "f32_of_bits": _f32_of_bits,
     "f64_cell": ctypes.c_double.from_address,
     "f64_of_bits": _f64_of_bits,
-    "fail": _fail,
+    "fail": fail,
     "holds": holds,
     "invoke": invoke,
     "is_text": is_text,

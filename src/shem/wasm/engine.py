@@ -170,11 +170,15 @@ invoke = _function("wasmtime_func_call_unchecked", c_void_p, c_void_p, c_void_p,
 
 
 class Owner(Protocol):
-    """What a store belongs to."""
+    """What a store belongs to.
 
-    @property
-    def stopping(self) -> bool:
-        """Whether the guest is to stop as soon as it can."""
+    Attributes:
+        stopping: the guest is to stop as soon as it can.
+        failure: the exception that a callback ended with, for the call that runs the guest to raise.
+    """
+
+    stopping: bool
+    failure: BaseException | None
 
 
 live: dict[int, Any] = {}
@@ -198,8 +202,14 @@ def _epoch_reached(context: int, token: int, delta: Any, kind: Any) -> int:
 _epoch_callback = _EpochCallback(_epoch_reached)
 
 
-def host_trap() -> int:
-    """What a callback returns to unwind the guest."""
+def fail(token: int, error: BaseException) -> int:
+    """What a callback returns when it ends with an exception: a trap that unwinds the guest.
+
+    The call that runs the guest raises the exception. Where calls are nested, the first one is the cause.
+    """
+    owner = live[token]
+    if owner.failure is None:
+        owner.failure = error
     return int(_trap_new(b"host", 4))
 
 
@@ -219,7 +229,7 @@ class HostCode:
     """Python code that WebAssembly can call, in any store.
 
     Args:
-        function: (token, caller, address of the cells, number of cells) -> 0 or ``host_trap()``; must not
+        function: (token, caller, address of the cells, number of cells) -> 0 or ``fail(...)``; must not
             raise.
     """
 

@@ -12,17 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .abi_border import abi_trap
-from .engine import host_trap, live
+from .engine import fail, live
 from .types import ResourceType
 
 _cell = ctypes.c_uint32.from_address
 
 Callback = Callable[[int, int, int, int], int]
-
-
-def _fail(token: int, error: BaseException) -> int:
-    live[token].failure = error
-    return host_trap()
 
 
 def resource_new(resource: ResourceType, table: int) -> Callback:
@@ -37,7 +32,7 @@ def resource_new(resource: ResourceType, table: int) -> Callback:
             cell.value = instance.handles.add(resource, cell.value, owned=True)
             return 0
         except BaseException as error:  # noqa: BLE001 - the call that runs the guest raises it
-            return _fail(token, error)
+            return fail(token, error)
 
     return new
 
@@ -51,7 +46,7 @@ def resource_rep(resource: ResourceType, table: int) -> Callback:
             cell.value = live[token].instances[table].handles.get(cell.value, resource).value
             return 0
         except BaseException as error:  # noqa: BLE001 - the call that runs the guest raises it
-            return _fail(token, error)
+            return fail(token, error)
 
     return rep
 
@@ -79,6 +74,6 @@ def resource_drop(
                     host_drop(machine.context, handle.value)
             return 0
         except BaseException as error:  # noqa: BLE001 - the call that runs the guest raises it
-            return _fail(token, error)
+            return fail(token, error)
 
     return drop
