@@ -39,7 +39,7 @@ def read(text: str) -> Any:
         raise
     except json.JSONDecodeError as error:
         reason = error.msg[0].lower() + error.msg[1:]
-        raise NotJson(reason.removesuffix(" starting at"), error.pos) from None
+        raise NotJson(reason.removesuffix(" at").removesuffix(" starting"), error.pos) from None
     except UnicodeEncodeError:
         raise NotJson("half a surrogate pair is no character") from None
     except ValueError:

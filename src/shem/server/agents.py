@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from starlette.responses import Response
@@ -15,6 +15,9 @@ from shem.views import AgentPage, AgentView
 PAGE_MAX_AGENTS = 1000
 """A page is built in memory and in one go; a thousand agents are about half a megabyte of JSON."""
 
+Status = Literal["running", "idle", "suspended", "interrupted", "retrying", "failed", "exited"]
+"""What an agent's oplog says it is doing."""
+
 
 class NewAgent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``env`` are the agent's own environment variables, over those of its component."""
@@ -26,7 +29,7 @@ class AgentQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which agents; ``cursor`` is that of the page before."""
 
     type: str | None = None
-    status: str | None = None
+    status: Status | None = None
     version: Annotated[int, msgspec.Meta(ge=0)] | None = None
     cursor: str | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_MAX_AGENTS)] = 100

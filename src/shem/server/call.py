@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -117,7 +117,9 @@ def read_json(data: bytes, kind: type[Body]) -> Body:
         return msgspec.json.decode(data or b"{}", type=kind)
     except msgspec.ValidationError as error:
         reason, path = _split(error)
-        raise BadInput(f"the body does not fit: {reason} at {path}", path=path) from None
+        raise BadInput(
+            f"the body does not fit: {reason} at {path}", hint=_choices(kind, path), path=path
+        ) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         reason = str(error) if "byte" in str(error) else f"{error} (byte {len(data)})"
         raise BadInput(
@@ -143,10 +145,22 @@ def read_query(query_string: bytes, kind: type[Body]) -> Body:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         reason, path = _split(error)
-        raise BadInput(f"a query parameter does not fit: {reason} at {path}", path=path) from None
+        raise BadInput(
+            f"a query parameter does not fit: {reason} at {path}", hint=_choices(kind, path), path=path
+        ) from None
 
 
 def _split(error: msgspec.ValidationError) -> tuple[str, str]:
     """``Expected `str`, got `int` - at `$.method``` in its two halves, without the dollar sign."""
     reason, _, place = str(error).partition(" - at `$")
     return reason.replace("`", ""), place.rstrip("`").lstrip(".") or "the top level"
+
+
+def _choices(kind: type[msgspec.Struct], path: str) -> str | None:
+    """A hint with what is possible for a field that takes one of some words; None for any other."""
+    for field in msgspec.structs.fields(kind):
+        if field.encode_name == path:
+            parts = (field.type, *get_args(field.type))
+            words = [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
+            return f"Possible: {', '.join(words)}." if words else None
+    return None

@@ -109,6 +109,7 @@ OPERATIONS = (
         body_max_bytes=DEPLOY_BODY_MAX_BYTES,
         answer=VersionView,
         status=201,
+        also={200: "Nothing has changed; this is the newest version."},
     ),
     Operation(
         method="GET",

@@ -69,5 +69,6 @@ OPERATIONS = (
         body=Invocation,
         body_max_bytes=INVOKE_BODY_MAX_BYTES,
         answer=Invoked,
+        also={202: "The invocation is durably queued (mode trigger)."},
     ),
 )

@@ -56,7 +56,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "tags": [operation.tag],
         "parameters": [*_path(operation), *_query(operation), *_headers(operation)],
-        "responses": {str(operation.status): _answer(operation), "default": _refusal()},
+        "responses": _responses(operation),
     }
     body = _body(operation)
     if body is not None:
@@ -98,10 +98,18 @@ def _body(operation: Operation) -> dict[str, Any] | None:
     return {"required": required, "content": {"application/json": {"schema": _schema(operation.body)}}}
 
 
-def _answer(operation: Operation) -> dict[str, Any]:
+def _responses(operation: Operation) -> dict[str, Any]:
+    answers = {operation.status: "Done.", **(operation.also or {})}
+    return {
+        **{str(status): _answer(operation, text) for status, text in answers.items()},
+        "default": _refusal(),
+    }
+
+
+def _answer(operation: Operation, text: str) -> dict[str, Any]:
     if operation.answer is None:
-        return {"description": "Done."}
-    return {"description": "Done.", "content": {operation.media_type: {"schema": _schema(operation.answer)}}}
+        return {"description": text}
+    return {"description": text, "content": {operation.media_type: {"schema": _schema(operation.answer)}}}
 
 
 def _refusal() -> dict[str, Any]:

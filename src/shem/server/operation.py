@@ -39,6 +39,7 @@ class Operation:
         body_max_bytes: a larger body is refused with ``TooLarge`` before it is read to the end.
         answer: type of the JSON answer; None for an answer without a body.
         status: HTTP status of success.
+        also: other statuses of success with the same answer, and what they mean.
         work: True where the server must be ready, false where it answers at any time.
     """
 
@@ -54,4 +55,5 @@ class Operation:
     answer: Any = None
     media_type: str = "application/json"
     status: int = 200
+    also: dict[int, str] | None = None
     work: bool = True

@@ -282,11 +282,21 @@ def test_agents_come_in_pages(server: Asked) -> None:
         ("limit=many", "limit"),
         ("version=-1", "version"),
         ("limit=1&limit=2", "limit"),
+        ("status=funny", "status"),
         ("colour=red", "the top level"),
     ],
 )
 def test_a_query_parameter_that_does_not_fit_is_refused(server: Asked, query: str, path: str) -> None:
     assert problem(server("GET", f"{BASE}/agents?{query}"), 400, "bad-input")["path"] == path
+
+
+def test_a_word_that_is_none_of_those_possible_is_answered_with_those(server: Asked) -> None:
+    document = problem(server("GET", f"{BASE}/agents?status=funny"), 400, "bad-input")
+    assert "retrying, failed" in document["hint"]
+    document = problem(
+        server("POST", f"{COUNTER}/invoke", json={"method": "m", "mode": "soon"}), 400, "bad-input"
+    )
+    assert document["hint"] == "Possible: await, trigger."
 
 
 def test_the_oplog_is_read_from_an_index(server: Asked) -> None:
