@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from tests.e2e.conftest import deploy, write_application
 
@@ -16,11 +18,14 @@ from shem.errors import (
     BadComponent,
     BadInput,
     Conflict,
+    Divergence,
     NotFound,
     ShemError,
     StorageCorrupt,
     TooLarge,
 )
+from shem.oplog import codec, payload
+from shem.oplog.entries import AgentInvocationFinished
 from shem.testing import ServerFailed, ServerProcess
 
 SOURCE = """
@@ -175,6 +180,38 @@ def test_a_damaged_row_fails_its_agent_by_index_and_no_other(tmp_path: Path) -> 
         server.start()
         with pytest.raises(StorageCorrupt, match=f"index {index}"):
             client.invoke('Cart("damaged")', "total")
+        assert client.invoke('Cart("sound")', "total").result == 1
+
+
+def test_a_history_that_the_code_does_not_reproduce_stops_the_agent_and_names_both_sides(
+    tmp_path: Path,
+) -> None:
+    with ServerProcess(tmp_path / "data") as server, Client(server.url, retry=Retry(budget_s=5)) as client:
+        deploy(client, write_application(tmp_path / "app", SOURCE, name="carts"))
+        for owner in ("changed", "sound"):
+            client.invoke(f'Cart("{owner}")', "add", [[{"name": "x", "price": 1}]])
+        size = client.get('Cart("changed")').oplog_size
+        server.stop()
+        with sqlite3.connect(server.data / "shem.db") as database:
+            agent, index, data = database.execute(
+                "SELECT o.agent, o.idx, o.entry FROM oplog o JOIN agent a ON a.agent = o.agent"
+                " WHERE a.name LIKE '%changed%' ORDER BY o.idx DESC"
+            ).fetchone()
+            entry = codec.decode(data, index)
+            assert isinstance(entry, AgentInvocationFinished)
+            result = ("ok", ("tuple", [("component-model", {"nodes": [("prim-s64", 7)]})]))
+            other = codec.encode(msgspec.structs.replace(entry, result=payload.encode(result)))
+            database.execute(
+                "UPDATE oplog SET entry = ?, checksum = ? WHERE agent = ? AND idx = ?",
+                (other, zlib.crc32(other), agent, index),
+            )
+        server.start()
+        with pytest.raises(Divergence) as raised:
+            client.invoke('Cart("changed")', "total")
+        assert raised.value.index == index
+        assert "7" in raised.value.expected
+        assert "1" in raised.value.got
+        assert client.get('Cart("changed")').oplog_size == size, "nothing is written after a divergence"
         assert client.invoke('Cart("sound")', "total").result == 1
 
 

@@ -56,6 +56,15 @@ SOURCE = '''
                 print("line", number)
             print("to stderr", file=sys.stderr)
 
+        def watch(self, times: int) -> int:
+            """Look at the clock so many times; how often it was seen to go on."""
+            before = seen = 0
+            for _ in range(times):
+                now = time.time_ns()
+                seen, before = seen + (now > before), now
+            self.done.append("watched")
+            return seen
+
         def forever(self) -> None:
             while True:
                 pass
@@ -151,6 +160,27 @@ def test_a_sleep_goes_on_after_a_crash_where_it_was(server: ServerProcess, clien
     assert client.invoke('Worker("sleeper")', "sleepy", [2.0], key="nap").result == "slept"
     assert time.monotonic() - began >= 2.0
     assert client.invoke('Worker("sleeper")', "seen").result == ["slept"]
+
+
+def test_a_long_invocation_goes_on_after_a_crash_with_what_it_had_recorded(
+    server: ServerProcess, client: Client
+) -> None:
+    client.invoke('Worker("watcher")', "seen")
+    client.invoke('Worker("watcher")', "watch", [50_000], key="long", trigger=True)
+    while client.get('Worker("watcher")').oplog_size < 5_000:
+        pass
+    server.kill()
+    server.start()
+    recorded = client.get('Worker("watcher")').oplog_size
+    result = client.invoke('Worker("watcher")', "watch", [50_000], key="long").result
+    assert 0 < recorded < 50_000, "it was killed in the middle"
+    assert result > 0
+    assert client.invoke('Worker("watcher")', "seen").result == ["watched"]
+    assert client.get('Worker("watcher")').oplog_size >= 50_000
+    server.kill()
+    server.start()
+    assert client.invoke('Worker("watcher")', "watch", [50_000], key="long").result == result
+    assert client.invoke('Worker("watcher")', "seen").result == ["watched"], "all of it replays"
 
 
 def test_coroutines_wait_at_the_same_time(client: Client) -> None:

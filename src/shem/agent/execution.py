@@ -80,14 +80,12 @@ class Surroundings:
     Attributes:
         entropy: so many random bytes.
         wait: blocks for at most so many ns or until the event is set, whichever comes first.
-        flush: makes the entries drained from a journal durable before it returns (see ``Recorder``).
     """
 
     clock: Clock
     entropy: Callable[[int], bytes]
     blobs: BlobStore
     wait: Callable[[threading.Event, int], None]
-    flush: Callable[[Execution], None]
 
 
 class Unwound(BaseException):
@@ -103,6 +101,10 @@ class Execution:
         recorded: its oplog from the beginning, read lazily; nothing for a new agent.
         end: index of the last recorded entry.
         surroundings: what the owner provides.
+
+    Attributes:
+        flush: set by the owner before each call: makes the entries drained from the journal durable before it
+            returns (see ``Recorder``).
     """
 
     def __init__(
@@ -114,13 +116,13 @@ class Execution:
         surroundings: Surroundings,
     ) -> None:
         self.version, self.agent = version, agent
-        self.is_new = True  # until its constructor has returned
+        self.flush: Callable[[Execution], None] = _no_flush
         self.is_waiting = False
         self._unwind = threading.Event()
         self._wait = surroundings.wait
         self.journal = Journal(recorded, end=end)
         self.recorder = Recorder(
-            self.journal, surroundings.clock, surroundings.blobs, lambda: surroundings.flush(self)
+            self.journal, surroundings.clock, surroundings.blobs, lambda: self.flush(self)
         )
         self.context = WasiContext(
             durability=self.recorder,
@@ -227,7 +229,6 @@ class Execution:
             if self.journal.is_live:
                 raise
             raise Divergence(self.journal.end, "the recorded continuation", f"a trap: {trap}") from trap
-        self.is_new = False
         self.context.finish_output()
         end = self.recorder.finished(result, started=index, version=self.version.number)
         return None if end is None else Finished(entry.idempotency_key, entry.method, end, result)
@@ -238,6 +239,10 @@ class Execution:
         self.is_waiting = False
         if self._unwind.is_set():
             raise Unwound
+
+
+def _no_flush(execution: Execution) -> None:
+    raise RuntimeError("the owner of an execution sets its flush before a call")
 
 
 def _environ(version: Version, agent: Agent) -> tuple[tuple[str, str], ...]:

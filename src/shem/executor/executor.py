@@ -264,29 +264,35 @@ class Executor:
             row=row,
             env=tuple(msgspec.json.decode(row.env, type=dict[str, str]).items()) if row else (),
         )
-        queued = self._storage.inbox(row.agent) if row else []
+        if row is not None:
+            self._queue_accepted(agent, row)
         self._active[environment, asked.name] = agent
-        for invocation in queued:
-            method, arguments = from_queue(invocation)
-            agent.mailbox.offer(self._work(method, arguments, invocation.key, stored=True))
         self._pump(agent)
         return agent
 
+    def _queue_accepted(self, agent: ActiveAgent, row: AgentRow) -> None:
+        """Queue what is in the agent's inbox; what is queued already is not queued again."""
+        for invocation in self._storage.inbox(row.agent):
+            if agent.mailbox.find(invocation.key) is None:
+                method, arguments = from_queue(invocation)
+                agent.mailbox.offer(self._work(method, arguments, invocation.key, stored=True))
+
     def _take_up(self, key: int) -> None:
         """Go on with what an agent has begun or accepted, without anybody asking for it."""
+        if self._stopping:
+            return
         try:
             row = self._storage.agent(key)
-            if (
-                self._stopping
-                or row is None
-                or row.status == "failed"
-                or (row.environment, row.name) in self._active
-            ):
+            if row is None or row.status == "failed":
                 return
-            agent = self._activate(row.environment, self._registry.identify_row(row), row)
-            if not agent.busy:
+            agent = self._active.get((row.environment, row.name))
+            if agent is None:
+                agent = self._activate(row.environment, self._registry.identify_row(row), row)
+            else:
+                self._queue_accepted(agent, row)
+            if row.status == "running" and not agent.busy:
                 agent.mailbox.offer(self._work("", NO_ARGUMENTS, None))
-                self._pump(agent)
+            self._pump(agent)
         except ShemError as error:
             log.error("agent not taken up", agent=key, error=error.message)
             if error.retryable:
@@ -319,8 +325,15 @@ class Executor:
         if known is None:
             try:
                 await self._commit([PutInbox(row.agent, work.key, to_queue(method, arguments))])
-            except Fenced:  # it ran, or is queued, already
+            except Fenced:  # it ran, or is queued, already, or its agent is gone
+                if self._storage.agent(row.agent) is None:
+                    raise NotFound(f"{agent.name} was deleted") from None
+                self._queue_accepted(agent, row)
+                self._pump(agent)
                 return accepted
+            except ShemError:  # it may be durable all the same
+                self._take_up_later(row.agent)
+                raise
             known = agent.mailbox.offer(work)
             self._pump(agent)
         _check_same(known, work)
@@ -368,7 +381,7 @@ class Executor:
         agent.mailbox.finish()
         self._busy -= 1
         error = failure or turned.error
-        if failure is None and turned.row is not None:
+        if failure is None and (turned.row is not None or turned.gone):
             agent.row = turned.row
         if error is None:
             assert turned.answer is not None

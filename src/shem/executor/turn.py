@@ -3,25 +3,26 @@
 A turn runs on a worker thread. It wakes the agent if it is asleep (base image, then replay), calls the
 guest, and gathers what has to be written. It writes nothing itself but through ``flush`` when an invocation
 records more than fits in memory: so a crash at any moment of a turn leaves either nothing of it, or a begun
-invocation that recovery ends. """
+invocation that recovery ends."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import msgspec
 
 from shem.agent import values
-from shem.agent.execution import Agent, Execution, Finished, Surroundings
+from shem.agent.execution import INITIALIZATION_KEY, Agent, Execution, Finished, Surroundings
 from shem.agent.schema import AgentType
 from shem.agent.version import Version
 from shem.clock import Clock
 from shem.errors import InvocationFailed
 from shem.executor.active import ActiveAgent, Work
 from shem.executor.history import History
-from shem.golem.guest import Result
+from shem.golem.guest import AgentErrorValue, Result
 from shem.oplog import codec
 from shem.oplog.entries import AgentMode, Error, ErrorKind
 from shem.storage.protocol import (
@@ -45,13 +46,15 @@ from shem.wasm.errors import Trap
 class Turned:
     """What came of a turn: ``ops`` to commit, then the ``answer`` or the ``error`` for the caller.
 
-    ``row`` is the agent's new row where the turn created it; ``drop`` says that the machine is of no use any more.
+    ``row`` is the agent's row where the turn made or changed it, ``gone`` says that there is none any more, ``drop``
+    that the machine is of no use.
     """
 
     ops: list[Op] = field(default_factory=list)
     answer: Invoked | None = None
     error: BaseException | None = None
     row: AgentRow | None = None
+    gone: bool = False
     drop: bool = False
 
 
@@ -94,24 +97,16 @@ class _Turn:
         agent, work, turned = self.agent, self.work, self.turned
         if agent.row is not None and agent.row.status == "failed":
             raise self.turns.history.failure(agent.row)
-        if work.given and agent.row is not None:
-            ended = self.turns.storage.result(agent.row.agent, work.key)
-            if ended is not None:
-                result = self.turns.history.ended(agent.row, work.key, work.method, work.arguments, ended)
-                self._answer(ended, result)
-                return
-        if agent.execution is None:
-            completed = self._wake()
-            if completed is not None:
-                self._keep(completed)
-                if completed.key == work.key:
-                    self._answer(completed.index, completed.result)
-                    return
+        if self._answered_before():
+            return
+        if agent.execution is None and self._wake() and self._answered_before():
+            return
         execution = agent.execution
         assert execution is not None, "waking an agent gives it an execution or raises"
+        execution.flush = self._flush
         if work.method:
             finished = execution.invoke(work.key, work.method, work.arguments)
-            self._keep(finished)
+            turned.ops += _ended(execution, finished)
             self._answer(finished.index, finished.result)
         else:
             turned.answer = Invoked(None, agent.name, work.key, None, agent.version)
@@ -120,11 +115,8 @@ class _Turn:
     def fail(self, error: BaseException) -> None:
         """The turn ended with an exception: the machine's state is unknown, the oplog's is not."""
         turned, execution = self.turned, self.agent.execution
-        turned.ops.clear()
-        turned.answer, turned.error, turned.drop, turned.row = None, error, True, None
+        turned.ops, turned.answer, turned.error, turned.drop, turned.row = [], None, error, True, None
         if execution is None or not isinstance(error, Trap | Exited):
-            if self.new_row is not None and self.flushed:  # its constructor refused: it has never been
-                turned.ops.append(DeleteAgent(self.new_row.agent))
             return
         end = _End.of(error)
         stderr = execution.stderr_tail()
@@ -134,7 +126,7 @@ class _Turn:
             cause=end.kind.name.lower().replace("_", "-"),
             stderr=stderr,
         )
-        if execution.is_new and not self.flushed:
+        if self.new_row is not None and not self.flushed:
             return  # an agent whose constructor crashed has never been
         execution.journal.append(
             Error(
@@ -148,24 +140,56 @@ class _Turn:
         self._gather(execution, status="failed")
         turned.ops.append(TakeInbox(execution.agent.key, self.work.key))
 
-    def _wake(self) -> Finished | None:
-        """Bring the agent into memory; the invocation that recovery carried to its end, if there was one."""
+    def _answered_before(self) -> bool:
+        """Whether the work's key belongs to an invocation that has ended; the answer is then the same again."""
+        agent, work = self.agent, self.work
+        if not work.given or agent.row is None:
+            return False
+        index = self.turns.storage.result(agent.row.agent, work.key)
+        if index is None:
+            return False
+        result = self.turns.history.ended(agent.row, work.key, work.method, work.arguments, index)
+        self._answer(index, result)
+        return True
+
+    def _wake(self) -> bool:
+        """Bring the agent into memory; whether an invocation that a crash left was carried to its end by that."""
         agent, turns = self.agent, self.turns
         version = turns.versions(agent.component, agent.version)
-        surroundings = Surroundings(turns.clock, turns.entropy, turns.blobs, turns.wait, self._flush)
+        surroundings = Surroundings(turns.clock, turns.entropy, turns.blobs, turns.wait)
         if agent.row is None:
             self._create(version, surroundings)
-            return None
+            return False
         key = agent.row.agent
         end = turns.storage.oplog_end(key)
         entries = turns.history.entries(key)
         agent.execution = execution = Execution(version, self._identity(key), entries, end, surroundings)
-        return execution.recover()
+        execution.flush = self._flush
+        completed = execution.recover()
+        if completed is None:
+            return False
+        if completed.key == INITIALIZATION_KEY and completed.result[0] == "err":
+            self._never_been(key, completed.result[1])
+        # Durable before anything new begins: whoever repeats that invocation must find its result.
+        self.turned.ops += _ended(execution, completed)
+        self._gather(execution)
+        turns.storage.commit(self.turned.ops)
+        self.turned.ops = []
+        self.flushed = False
+        return True
+
+    def _never_been(self, key: int, refusal: AgentErrorValue) -> NoReturn:
+        """The constructor refused: the caller hears why, and there is no agent."""
+        if self.flushed or self.agent.row is not None:
+            self.turns.storage.commit([DeleteAgent(key)])
+            self.turned.gone = True
+        raise values.agent_error(refusal, self.agent.name)
 
     def _create(self, version: Version, surroundings: Surroundings) -> None:
         agent, turns = self.agent, self.turns
         key = turns.storage.next_agent()
         agent.execution = execution = Execution(version, self._identity(key), (), 0, surroundings)
+        execution.flush = self._flush
         self.new_row = AgentRow(
             agent=key,
             environment=agent.environment,
@@ -180,20 +204,13 @@ class _Turn:
         )
         tag, refusal = execution.create()
         if tag == "err":
-            raise values.agent_error(refusal, agent.name)
+            self._never_been(key, refusal)
 
     def _identity(self, key: int) -> Agent:
         agent = self.agent
         return Agent(
             key, agent.environment, agent.type, agent.name, AgentMode.DURABLE, agent.parameters, agent.env
         )
-
-    def _keep(self, finished: Finished) -> None:
-        """An invocation has ended: its result will be found by its key, and it leaves the inbox."""
-        assert self.agent.execution is not None
-        key = self.agent.execution.agent.key
-        self.turned.ops.append(PutResult(key, finished.key, finished.index))
-        self.turned.ops.append(TakeInbox(key, finished.key))
 
     def _answer(self, index: int, result: Result) -> None:
         agent, work, turned = self.agent, self.work, self.turned
@@ -234,6 +251,12 @@ class _Turn:
             [begin, AppendOplog(key, start, [codec.encode(entry) for entry in entries])]
         )
         self.flushed = True
+
+
+def _ended(execution: Execution, finished: Finished) -> list[Op]:
+    """An invocation has ended: its result will be found by its key, and it leaves the inbox."""
+    key = execution.agent.key
+    return [PutResult(key, finished.key, finished.index), TakeInbox(key, finished.key)]
 
 
 @dataclass(frozen=True, slots=True)
