@@ -11,7 +11,7 @@ import functools
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from .component import Linked
@@ -36,15 +36,16 @@ class Instance:
         destroy = _held_destructor(weakref.ref(self))  # or the open store would keep the instance for ever
         self._machine = Machine(linked, context, destroy, max_memory_bytes=MAX_MEMORY_BYTES)
         try:
-            run_guest(self._machine.start, self.interrupt)
-            if image is not None:
-                image.bring_back(self._machine)
-        except BaseException as error:  # noqa: BLE001 - raised below, outside of this handler
-            self.close()
-            failure = self._machine.failure or error
-        else:
-            return
-        raise failure
+            self._run(self._begin, image)
+        except BaseException:
+            with suppress(WasmError):  # where it still runs, whoever lets go of it last will close it
+                self.close()
+            raise
+
+    def _begin(self, image: Image | None) -> None:
+        self._machine.start()
+        if image is not None:
+            image.bring_back(self._machine)
 
     @property
     def poisoned(self) -> bool:
@@ -88,13 +89,21 @@ class Instance:
         return call
 
     def _run(self, run: Callable[..., Any], *args: Any) -> Any:
-        """Run guest code, and decide what it means when it does not come to its end."""
+        """Run guest code on a thread that has the stack for it."""
+        return run_guest(functools.partial(self._run_here, run, args), self.interrupt)
+
+    def _run_here(self, run: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Run guest code, and decide what it means when it does not come to its end.
+
+        The thread that runs the guest holds ``_running``: nothing that happens to a thread that waits for it
+        can close the instance meanwhile.
+        """
         machine = self._machine
         with self._ready():
             try:
                 if machine.stopping:
                     raise Interrupted("interrupted by the host", kind="interrupt")
-                return run_guest(functools.partial(run, *args), self.interrupt)
+                return run(*args)
             except BaseException as error:  # noqa: BLE001 - raised below, outside of this handler
                 self._poisoned = True
                 failure = machine.failure or error

@@ -100,10 +100,11 @@ class _Helper:
         interruption: BaseException | None = None
         while not results and not failures:
             try:
+                if interruption is not None:
+                    abandon()
                 done.get()
             except BaseException as error:  # noqa: BLE001 - raised below, when the guest no longer runs
                 interruption = error
-                abandon()
         if interruption is not None:
             raise interruption
         if failures:
