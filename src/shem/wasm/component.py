@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .abi import Abi, Callee, Side
-from .engine import EXTERN_BYTES, Engine, HostCode, Module, signature_type
+from .engine import EXTERN_BYTES, Engine, HostCode, Module
 from .errors import LinkError, MalformedComponent, Trap, WasmError
 from .host import HostFunction, HostInterface, HostResource
 from .plan import (
@@ -243,6 +243,7 @@ class Linked:
         state = {item.slot for item in plan.globals} | {item.slot for item in plan.tables}
         steps: list[MakeFunction | MakeInstance] = []
         core_instances = 0
+        signature_type = self.component.engine.signature_type
         for step in plan.steps:
             match step:
                 case Instantiate(module, imports, exports):

@@ -44,7 +44,6 @@ from ctypes import (
     c_uint64,
     c_void_p,
 )
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -240,20 +239,11 @@ class HostCode:
         self.address: int = ctypes.cast(self._callback, c_void_p).value or 0
 
 
-@cache
-def signature_type(params: tuple[str, ...], results: tuple[str, ...]) -> int:
-    """Address of the ``wasm_functype_t`` of a core signature over i32, i64, f32 and f64.
-
-    They are few and small, and live as long as the process.
-    """
-
-    def vector(types: tuple[str, ...]) -> _PointerVector:
-        pointers = (c_void_p * len(types))(*[_valtype_new(_VALUE_KINDS[name]) for name in types])
-        made = _PointerVector()
-        _valtype_vec_new(ctypes.byref(made), len(types), pointers)
-        return made
-
-    return int(_functype_new(ctypes.byref(vector(params)), ctypes.byref(vector(results))))
+def _value_types(names: tuple[str, ...]) -> _PointerVector:
+    pointers = (c_void_p * len(names))(*[_valtype_new(_VALUE_KINDS[name]) for name in names])
+    made = _PointerVector()
+    _valtype_vec_new(ctypes.byref(made), len(names), pointers)
+    return made
 
 
 class Module:
@@ -269,7 +259,7 @@ class Module:
 
 
 class Engine:
-    """Compiles and runs; one for a process.
+    """Compiles and runs. One is enough for a process.
 
     Deterministic: NaNs are canonical, relaxed SIMD has one meaning, there are no threads and no shared
     memories.
@@ -300,12 +290,25 @@ class Engine:
         version = importlib.metadata.version("wasmtime")
         self.fingerprint = f"{version}-{zlib.crc32(repr(settings).encode()):08x}"
         self.cache_dir = cache_dir
+        self._signature_types: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {}
         with contextlib.suppress(OSError):
             cache_dir.mkdir(parents=True, exist_ok=True)
 
     def __del__(self) -> None:
         if address := getattr(self, "address", None):
             _engine_delete(address)
+
+    def signature_type(self, params: tuple[str, ...], results: tuple[str, ...]) -> int:
+        """Address of the ``wasm_functype_t`` of a core signature over i32, i64, f32 and f64.
+
+        They are few and small, and live as long as the process. wasmtime ties each to the engine that first uses it,
+        and ends the process when another one does.
+        """
+        known = self._signature_types.get((params, results))
+        if known is None:
+            made = _functype_new(ctypes.byref(_value_types(params)), ctypes.byref(_value_types(results)))
+            known = self._signature_types[params, results] = int(made)
+        return known
 
     def module(self, key: str, produce: Callable[[], bytes]) -> Module:
         """A compiled module from the cache, else compiled and put there.
