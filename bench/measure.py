@@ -16,7 +16,7 @@ def rss_mb(pid: int) -> float:
     """Resident memory of a process in MB: its own pages and its share of those it shares with others.
 
     Read from ``smaps_rollup`` as Rss, so pages of mapped files (compiled code, base images) that are in use
-    count fully. """
+    count fully."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Rss:"):
             return int(line.split()[1]) / 1024

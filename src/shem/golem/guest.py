@@ -1,7 +1,7 @@
 """The guest side of ``golem:agent/guest@1.5.0``: what the host calls in a component that speaks Golem's contract.
 
 Values are those of ``shem.wasm.types``: a ``data-value`` is ``("tuple", [("component-model", {"nodes":
-[...]}), ...])``. """
+[...]}), ...])``."""
 
 from __future__ import annotations
 

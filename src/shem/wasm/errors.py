@@ -1,12 +1,12 @@
 """What can go wrong when a component is read, linked or run.
 
-    WasmError
-    ├── MalformedComponent   the binary is broken or uses what is not supported: offset, section, reason
-    ├── LinkError            an import that no host interface offers, or offers with another type
-    ├── ValueMismatch        a Python value does not fit its WIT type: path, expected, got
-    ├── Poisoned             the instance trapped before and refuses further calls
-    └── Trap                 the guest stopped: kind, message, WebAssembly backtrace
-        └── Interrupted      because Instance.interrupt() was called
+WasmError
+├── MalformedComponent   the binary is broken or uses what is not supported: offset, section, reason
+├── LinkError            an import that no host interface offers, or offers with another type
+├── ValueMismatch        a Python value does not fit its WIT type: path, expected, got
+├── Poisoned             the instance trapped before and refuses further calls
+└── Trap                 the guest stopped: kind, message, WebAssembly backtrace
+    └── Interrupted      because Instance.interrupt() was called
 """
 
 from __future__ import annotations
