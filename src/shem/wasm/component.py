@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from .image import Image
     from .instance import Instance
 
+MAX_MEMORY_BYTES = 4 << 30
+"""All that 32-bit pointers reach; less is the business of who runs the instance."""
+
 COMPILE_THREADS = 4
 """Core modules of a component that are compiled or loaded at a time; wasmtime itself uses all cores for a
 large one."""
@@ -219,20 +222,24 @@ class Linked:
         }
         self.kept: Mapping[int, int] = self._offsets
 
-    def instantiate(self, context: Any, image: Image | None = None) -> Instance:
+    def instantiate(
+        self, context: Any, image: Image | None = None, *, max_memory_bytes: int = MAX_MEMORY_BYTES
+    ) -> Instance:
         """A new instance.
 
         Args:
             context: first argument of every host function.
             image: what it starts as, instead of as the component does.
+            max_memory_bytes: what each of its linear memories may grow to; a guest that asks for more is told
+                that there is none.
 
         Raises:
             Trap: the component's own start trapped.
-            WasmError: the image is of another component.
+            WasmError: the image is of another component, or a limit is too low to start.
         """
         from .instance import Instance  # which knows this module
 
-        return Instance(self, context, image)
+        return Instance(self, context, image, max_memory_bytes=max_memory_bytes)
 
     def offset(self, slot: int) -> int:
         """Where the extern of a slot stands among those that an instance keeps."""

@@ -202,6 +202,9 @@ class Image:
         plan, store, metadata = linked.component.plan, machine.store, self.metadata
         if metadata.component != linked.component.hash:
             raise WasmError("the image is of another component")
+        state = (metadata.memories, metadata.globals, metadata.tables)
+        if [len(part) for part in state] != [len(plan.memories), len(plan.globals), len(plan.parents)]:
+            raise WasmError("the image was made by a version that reads the component otherwise")
         for slot, memory in zip(plan.memories, metadata.memories, strict=True):
             item = machine.item(slot.slot)
             missing = memory.size - store.memory_size(item)

@@ -21,20 +21,17 @@ from .machine import Machine
 from .stack import run_guest
 from .types import ResourceType
 
-MAX_MEMORY_BYTES = 4 << 30
-"""All that 32-bit pointers reach; less is the business of who runs the instance."""
-
 
 class Instance:
     """Made by ``Linked.instantiate``."""
 
-    def __init__(self, linked: Linked, context: Any, image: Image | None) -> None:
+    def __init__(self, linked: Linked, context: Any, image: Image | None, *, max_memory_bytes: int) -> None:
         self._linked = linked
         self._running = threading.Lock()
         self._poisoned = False
         self._closed = False
         destroy = _held_destructor(weakref.ref(self))  # or the open store would keep the instance for ever
-        self._machine = Machine(linked, context, destroy, max_memory_bytes=MAX_MEMORY_BYTES)
+        self._machine = Machine(linked, context, destroy, max_memory_bytes=max_memory_bytes)
         try:
             self._run(self._begin, image)
         except BaseException:

@@ -7,6 +7,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import wasmtime
 from hypothesis import HealthCheck, given, settings
@@ -225,6 +226,13 @@ def test_an_image_is_of_one_component(engine: Engine, linked: Linked) -> None:
     assert image.component == other.component.hash
     other.instantiate(None, image)
     with pytest.raises(WasmError, match="another component"):
+        linked.instantiate([], image)
+
+
+def test_an_image_of_another_layout_is_refused(linked: Linked) -> None:
+    image = linked.instantiate([]).capture()
+    image.metadata = msgspec.structs.replace(image.metadata, globals=image.metadata.globals[1:])
+    with pytest.raises(WasmError, match="reads the component otherwise"):
         linked.instantiate([], image)
 
 

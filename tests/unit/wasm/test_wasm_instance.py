@@ -160,6 +160,15 @@ def test_memory_that_has_grown_is_seen(linked: Linked) -> None:
     assert linked.instantiate(None).call("", "grown") == "abcd"
 
 
+def test_memory_is_bounded(linked: Linked) -> None:
+    instance = linked.instantiate(None, max_memory_bytes=10 << 16)
+    with pytest.raises(Trap) as caught:
+        instance.call("", "grown")  # which does not look whether it got the memory
+    assert caught.value.kind == "out-of-bounds"
+    with pytest.raises(WasmError, match="limit"):
+        linked.instantiate(None, max_memory_bytes=100)
+
+
 @pytest.mark.parametrize("name", ["spin", "ask-for-ever"])
 def test_an_interrupt_stops_a_guest_that_does_not_end(linked: Linked, name: str) -> None:
     running = threading.Event()
