@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import pytest
@@ -14,11 +15,13 @@ from wasm_values import INTEGERS, bits, compound, examples, primitives, types, v
 
 from shem.wasm.component import Component
 from shem.wasm.engine import Engine
+from shem.wasm.errors import ValueMismatch
 from shem.wasm.host import HostInterface
 from shem.wasm.types import (
     EnumType,
     FlagsType,
     ListType,
+    OptionType,
     Prim,
     RecordType,
     TupleType,
@@ -111,6 +114,39 @@ def test_a_large_record_and_deep_nesting(engine: Engine) -> None:
     for level in range(40):
         deep, value = (TupleType((deep,)), (value,)) if level % 2 else (ListType(deep), [value])
     check(engine, deep, [value])
+
+
+@examples(150)
+@given(data=st.data())
+def test_a_value_of_another_type_is_refused_or_taken(engine: Engine, data: st.DataObject) -> None:
+    type_ = data.draw(types)
+    ours = Echo(engine, echo_component(type_))
+    for _ in range(5):
+        value = data.draw(types.flatmap(values) | st.tuples(st.text(), types.flatmap(values)))
+        refusal: ValueMismatch | None = None
+        try:
+            ours(value)
+        except ValueMismatch as error:
+            refusal = error
+        assert not ours.instance.poisoned
+        assert (ours.seen == []) == (refusal is not None)
+        assert refusal is None or refusal.path.startswith("args[0]")
+        ours.seen.clear()
+    ours.instance.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "layout", "bits_of_one"), [("f32", "<f", "0000c07f"), ("f64", "<d", "000000000000f87f")]
+)
+def test_every_nan_is_the_canonical_one(engine: Engine, name: str, layout: str, bits_of_one: str) -> None:
+    odd = struct.unpack("<d", bytes.fromhex("0100000000c0fdff"))[0]
+    assert odd != odd
+    type_ = TupleType((ListType(Prim(name)), Prim(name), OptionType(Prim(name))))
+    ours = Echo(engine, echo_component(type_))
+    ours(([odd], odd, odd))
+    dump = ours.instance.call("", "dump").hex()
+    assert dump.count(bits_of_one) == 4  # the list of the argument, and all of the result
+    assert struct.pack(layout, odd).hex() not in dump
 
 
 def test_no_parameters_and_no_result(engine: Engine) -> None:
