@@ -15,6 +15,7 @@ from shem.client import Client
 from shem.testing import ServerProcess
 
 SOURCE = '''
+    import json
     import time
     from dataclasses import dataclass
     from shem_sdk import agent
@@ -43,6 +44,9 @@ SOURCE = '''
 
         def burn(self) -> None:
             raise RuntimeError("books are not burnt here")
+
+        def parse(self, text: str) -> int:
+            return len(json.loads(text))
 
         def wait(self, seconds: float) -> str:
             time.sleep(seconds)
@@ -110,7 +114,14 @@ def test_every_result_is_there_as_json(shem: CommandLine) -> None:
     assert lines(shem.result("component", "get", "shelves", "--json"))[0]["versions"] == [0]
     assert "Shelf" in [each["name"] for each in lines(shem.result("agent-type", "list", "--json"))]
     (kind,) = lines(shem.result("agent-type", "get", "Shelf", "--json"))
-    assert [method["name"] for method in kind["methods"]] == ["put", "label", "nothing", "burn", "wait"]
+    assert [method["name"] for method in kind["methods"]] == [
+        "put",
+        "label",
+        "nothing",
+        "burn",
+        "parse",
+        "wait",
+    ]
     assert lines(shem.result("agent", "delete", agent, "--json")) == [{"deleted": agent}]
 
 
@@ -131,6 +142,7 @@ def test_words_are_read_by_the_types_of_the_parameters(shem: CommandLine, words:
     ("words", "code", "said"),
     [
         ("agent invoke Shelf(1) burn", 1, "error[agent-error] RuntimeError: books are not burnt here"),
+        ("agent invoke Shelf(1) parse x", 1, "(char 0) (/app/agents.py:33)"),
         ("agent invoke Shelf(1) label x many", 2, 'error[bad-input] args[1]: expected int, got "many"'),
         ("agent invoke Shelf(1) put {}", 2, "error[bad-input] args[0].title: expected str, got nothing"),
         ("agent invoke Shelf(1) --trigerr label", 2, "error[bad-input] there is no option --trigerr"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import linecache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -70,6 +71,15 @@ def test_frames_of_the_library_below_the_users_stay(users: dict[str, Any]) -> No
     failure = failure_of(raised(users["parse"]))
     assert (failure.type, failure.file, failure.line) == ("json.decoder.JSONDecodeError", users["file"], 19)
     assert json.__file__ in failure.traceback
+
+
+def test_a_library_that_the_host_serves_is_not_the_users(users: dict[str, Any]) -> None:
+    space: dict[str, Any] = {}
+    exec(compile("def refuse(text):\n    raise ValueError", "/python/strict.py", "exec"), space)
+    users["json"] = SimpleNamespace(loads=space["refuse"])
+    failure = failure_of(raised(users["parse"]))
+    assert (failure.type, failure.file, failure.line) == ("ValueError", users["file"], 19)
+    assert '"/python/strict.py", line 2' in failure.traceback
 
 
 def test_frames_of_the_sdk_and_of_asyncio_above_the_users_go(users: dict[str, Any]) -> None:

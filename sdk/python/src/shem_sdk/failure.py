@@ -14,7 +14,9 @@ from types import TracebackType
 from shem_sdk.definition import InvalidAgent
 
 _SDK = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
+_STANDARD_LIBRARY = (os.path.dirname(os.__file__) + os.sep, "/python/")
+"""Where this process has it from, and where the host serves what the runtime component does not hold."""
+
 _BUILT_IN = "<frozen "
 
 TRACEBACK_LIMIT_CHARACTERS = 16_384
@@ -71,7 +73,7 @@ def _place(error: BaseException) -> tuple[str | None, int | None]:
 
 
 def _is_users(file: str) -> bool:
-    return not file.startswith((_SDK, _STANDARD_LIBRARY, _BUILT_IN))
+    return not file.startswith((_SDK, *_STANDARD_LIBRARY, _BUILT_IN))
 
 
 def _traceback(error: BaseException) -> str:
