@@ -353,7 +353,7 @@ class Executor:
 
     def _pump(self, agent: ActiveAgent) -> None:
         """Begin the next turn of an agent, if it is idle and something waits."""
-        if agent.busy or agent.gone is not None:
+        if agent.busy or agent.gone is not None or self._stopping:
             return
         work = agent.mailbox.take()
         if work is None:
