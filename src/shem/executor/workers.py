@@ -12,9 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-STACK_BYTES = 16 * 1024 * 1024
-"""WebAssembly frames live on the thread's stack (the engine's bound is far below), Python's callbacks on
-top of them."""
+from shem.wasm.stack import start_thread
 
 IDLE_S = 10.0
 """A thread without work ends after so many seconds."""
@@ -74,7 +72,7 @@ class Workers:
             if self._jobs.qsize() <= self._idle:
                 return
             self._threads += 1
-        _start(self._run)
+        start_thread(self._run, "shem-worker")
 
     def _run(self) -> None:
         while True:
@@ -95,15 +93,3 @@ class Workers:
                     break
             job()
         self._grow()  # a job that came between this thread's last look and its end
-
-
-_start_lock = threading.Lock()
-
-
-def _start(target: Callable[[], None]) -> None:
-    with _start_lock:  # the stack size is a setting of the process; keep it from leaking to other threads
-        before = threading.stack_size(STACK_BYTES)
-        try:
-            threading.Thread(target=target, name="shem-worker", daemon=True).start()
-        finally:
-            threading.stack_size(before)

@@ -26,7 +26,19 @@ HOST_STACK_BYTES = 4 << 20
 """For host functions at the deepest point, and for what the thread had on its stack before."""
 
 THREAD_STACK_BYTES = 16 << 20
-"""For ``threading.stack_size`` before starting threads that run guests; address space, not memory."""
+"""Of a thread that runs guests; address space, not memory."""
+
+_start_lock = threading.Lock()
+
+
+def start_thread(target: Callable[[], None], name: str) -> None:
+    """Start a daemon thread with stack enough to run a guest on, so that ``run_guest`` need not hand it over."""
+    with _start_lock:  # the size is the process's: two that set it and set it back must not overlap
+        before = threading.stack_size(THREAD_STACK_BYTES)
+        try:
+            threading.Thread(target=target, name=name, daemon=True).start()
+        finally:
+            threading.stack_size(before)
 
 
 class _Thread(threading.local):
@@ -60,16 +72,10 @@ class _Helper:
     """A thread with enough stack; idle ones are kept, as starting one takes a hundred times a hand-over."""
 
     idle: ClassVar[list[_Helper]] = []
-    _start_lock = threading.Lock()
 
     def __init__(self) -> None:
         self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        with self._start_lock:  # the size is the process's: two that set it and set it back must not overlap
-            before = threading.stack_size(THREAD_STACK_BYTES)
-            try:
-                threading.Thread(target=self._serve, name="guest", daemon=True).start()
-            finally:
-                threading.stack_size(before)
+        start_thread(self._serve, "guest")
 
     @classmethod
     def take(cls) -> _Helper:
