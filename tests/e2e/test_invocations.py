@@ -154,11 +154,13 @@ def test_triggered_invocations_survive_a_kill_and_run_once_in_order(
 def test_a_sleep_goes_on_after_a_crash_where_it_was(server: ServerProcess, client: Client) -> None:
     client.invoke('Worker("sleeper")', "seen")
     began = time.monotonic()
-    client.invoke('Worker("sleeper")', "sleepy", [2.0], key="nap", trigger=True)
+    client.invoke('Worker("sleeper")', "sleepy", [3.0], key="nap", trigger=True)
+    while time.monotonic() - began < 1.5:  # half of the sleep passes before the crash
+        assert client.get('Worker("sleeper")').status == "running"
     server.kill()
     server.start()
-    assert client.invoke('Worker("sleeper")', "sleepy", [2.0], key="nap").result == "slept"
-    assert time.monotonic() - began >= 2.0
+    assert client.invoke('Worker("sleeper")', "sleepy", [3.0], key="nap").result == "slept"
+    assert 3.0 <= time.monotonic() - began < 4.5, "it did not begin to sleep anew"
     assert client.invoke('Worker("sleeper")', "seen").result == ["slept"]
 
 

@@ -41,6 +41,11 @@ INITIALIZATION_KEY = "initialize"
 """The idempotency key of the constructor's invocation; it never meets a caller's."""
 
 
+LONG_WAIT_NS = 20_000_000
+"""Before a wait of 20 ms or more, what was recorded is made durable: the commit costs a fraction of it, and after a
+crash the wait goes on from where it was."""
+
+
 @dataclass(frozen=True, slots=True)
 class Agent:
     """Who an execution is: what the guest may know of itself.
@@ -117,7 +122,6 @@ class Execution:
     ) -> None:
         self.version, self.agent = version, agent
         self.flush: Callable[[Execution], None] = _no_flush
-        self.is_waiting = False
         self._unwind = threading.Event()
         self._wait = surroundings.wait
         self.journal = Journal(recorded, end=end)
@@ -183,10 +187,15 @@ class Execution:
         """
         return self._begin(InvocationKind.METHOD, key, method, arguments)
 
-    def unwind(self) -> None:
-        """From any thread: end what runs, now. The call raises ``Unwound``, whether the guest waits or computes."""
+    def unwind(self, *, computing: bool) -> None:
+        """From any thread: the call that runs raises ``Unwound``, at once or when it next waits.
+
+        Args:
+            computing: also while the guest computes; else only where it waits.
+        """
         self._unwind.set()
-        self._instance.interrupt()
+        if computing:
+            self._instance.interrupt()
 
     def stderr_tail(self) -> str:
         """The end of what the guest wrote to its standard error."""
@@ -234,9 +243,9 @@ class Execution:
         return None if end is None else Finished(entry.idempotency_key, entry.method, end, result)
 
     def _block(self, timeout_ns: int) -> None:
-        self.is_waiting = True
+        if timeout_ns >= LONG_WAIT_NS and self.journal.unwritten:
+            self.flush(self)
         self._wait(self._unwind, timeout_ns)
-        self.is_waiting = False
         if self._unwind.is_set():
             raise Unwound
 

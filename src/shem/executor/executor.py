@@ -112,15 +112,11 @@ class Executor:
         for agent in self._active.values():
             for work in agent.mailbox.drain():
                 _refuse(work, Stopping("the server is shutting down"))
-        for agent in self._awake:
-            if agent.execution is not None and agent.execution.is_waiting:
-                agent.execution.unwind()
+        self._unwind_all(computing=False)
         try:
             await asyncio.wait_for(self._all_idle.wait(), self._limits.grace_s)
         except TimeoutError:
-            for agent in self._active.values():
-                if agent.execution is not None:
-                    agent.execution.unwind()
+            self._unwind_all(computing=True)
             await self._all_idle.wait()
         for agent in list(self._active.values()):
             if agent.execution is not None:
@@ -128,6 +124,11 @@ class Executor:
         self._active.clear()
         self._awake.clear()
         self._workers.close()
+
+    def _unwind_all(self, *, computing: bool) -> None:
+        for agent in self._active.values():
+            if agent.busy and agent.execution is not None:
+                agent.execution.unwind(computing=computing)
 
     def environment(self, app: str, name: str) -> Environment:
         """Raises ``NotFound``."""
@@ -209,7 +210,7 @@ class Executor:
             _refuse(work, gone)
         if found.busy:
             if found.execution is not None:
-                found.execution.unwind()
+                found.execution.unwind(computing=True)
             found.idle = asyncio.Event()
             await found.idle.wait()
         try:
