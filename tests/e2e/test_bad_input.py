@@ -162,6 +162,18 @@ def test_a_new_version_is_for_new_agents_and_old_ones_stay(client: Client, tmp_p
     assert (client.get('Cart("old")').version, client.get('Cart("new")').version) == (0, 1)
 
 
+def test_agents_of_a_type_that_is_gone_live_on_but_no_new_ones_come(client: Client, tmp_path: Path) -> None:
+    source = SOURCE.replace("class Cart", "class Basket")
+    deploy(client, write_application(tmp_path, source, name="baskets"))
+    client.invoke('Basket("old")', "total")
+    deploy(client, write_application(tmp_path, source.replace("class Basket", "class Bag"), name="baskets"))
+    assert client.invoke('Basket("old")', "total").result == 0
+    with pytest.raises(NotFound, match="none can be created"):
+        client.invoke('Basket("new")', "total")
+    assert client.invoke('Bag("new")', "total").result == 0
+    client.delete('Basket("old")')
+
+
 def test_a_damaged_row_fails_its_agent_by_index_and_no_other(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server, Client(server.url, retry=Retry(budget_s=5)) as client:
         deploy(client, write_application(tmp_path / "app", SOURCE, name="carts"))

@@ -35,13 +35,21 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """An agent id, understood: what it names, and what it would run if it does not exist yet."""
+    """An agent id, understood: what it names, and what it would run if it does not exist yet.
+
+    ``retired`` says that the newest version no longer defines the type: there may be such agents, but no new ones.
+    """
 
     name: str
     type: str
     parameters: DataValue
     component: str
     version: int
+    retired: bool = False
+
+
+_Defined = tuple[str, int, AgentType]
+"""Component id, version, type."""
 
 
 @dataclass(slots=True)
@@ -55,9 +63,8 @@ class _Catalog:
     """One environment in memory."""
 
     components: dict[str, _Component] = field(default_factory=dict)  # by name
-    types: dict[str, tuple[str, int, AgentType]] = field(
-        default_factory=dict
-    )  # newest: component id, version, type
+    types: dict[str, _Defined] = field(default_factory=dict)  # of the newest versions
+    retired: dict[str, _Defined] = field(default_factory=dict)  # of older ones only
 
 
 class Registry:
@@ -83,9 +90,10 @@ class Registry:
             NotFound: no component defines that type.
         """
         parsed = identity.parse(text)
-        component, version, agent_type = self._current(env, parsed.type)
+        retired = self._catalog(env).retired.get(parsed.type)
+        component, version, agent_type = retired or self._current(env, parsed.type)
         name, parameters = identity.canonical(parsed, agent_type)
-        return Identified(name, parsed.type, parameters, component, version)
+        return Identified(name, parsed.type, parameters, component, version, retired is not None)
 
     def identify_row(self, row: AgentRow) -> Identified:
         """Understand an existing agent by the version that it runs."""
@@ -255,15 +263,17 @@ class Registry:
                     for version in component.versions:
                         types = _stored_types(version)
                         self._rows[version.component, version.version] = version, types
-                    if component.versions:
                         self._publish(catalog, version, types)
                 self._catalogs[env.key] = catalog
             return catalog
 
     def _publish(self, catalog: _Catalog, row: VersionRow, types: Mapping[str, AgentType]) -> None:
         """From now on new agents get this version."""
-        kept = {name: entry for name, entry in catalog.types.items() if entry[0] != row.component}
-        catalog.types = kept | {name: (row.component, row.version, t) for name, t in types.items()}
+        before = {name: defined for name, defined in catalog.types.items() if defined[0] == row.component}
+        others = {name: defined for name, defined in catalog.types.items() if name not in before}
+        catalog.types = others | {name: (row.component, row.version, kind) for name, kind in types.items()}
+        retired = catalog.retired | before
+        catalog.retired = {name: defined for name, defined in retired.items() if name not in types}
 
     def _row(self, component: str, version: int) -> tuple[VersionRow, dict[str, AgentType]]:
         known = self._rows.get((component, version))
