@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .abi import Abi, Callee, Side
+from .cache import StoredPlan
 from .engine import EXTERN_BYTES, Engine, HostCode, Module
 from .errors import LinkError, MalformedComponent, Trap, WasmError
 from .host import HostFunction, HostInterface, HostResource
@@ -76,6 +78,26 @@ class Component:
             MalformedComponent: the binary is broken, or uses what is not supported.
         """
         hash_ = hashlib.sha256(wasm).hexdigest()
+        return cls.cached(engine, hash_) or cls._compiled(engine, hash_, wasm)
+
+    @classmethod
+    def cached(cls, engine: Engine, hash_: str) -> Component | None:
+        """A component that was loaded before, from the engine's cache alone; None where that lacks anything.
+
+        Args:
+            hash_: SHA-256 of its binary, in hexadecimal.
+        """
+        stored = StoredPlan.read(engine.cache_dir, hash_)
+        if stored is None:
+            return None
+        with ThreadPoolExecutor(COMPILE_THREADS, thread_name_prefix="load") as pool:
+            loading = [pool.submit(engine.cached_module, f"{hash_}-{n}") for n in range(stored.modules)]
+            plan = stored.decode()
+            modules = [module for future in loading if (module := future.result()) is not None]
+        return cls(engine, hash_, plan, tuple(modules)) if len(modules) == stored.modules else None
+
+    @classmethod
+    def _compiled(cls, engine: Engine, hash_: str, wasm: bytes) -> Component:
         plan = plan_component(wasm)
 
         def module(number: int) -> Module:
@@ -86,7 +108,10 @@ class Component:
                 raise MalformedComponent(str(error), offset=core.start, section="core module") from error
 
         with ThreadPoolExecutor(COMPILE_THREADS, thread_name_prefix="compile") as pool:
-            return cls(engine, hash_, plan, tuple(pool.map(module, range(len(plan.modules)))))
+            modules = tuple(pool.map(module, range(len(plan.modules))))
+        with suppress(OSError):  # a cache that cannot be written is done without
+            StoredPlan.write(engine.cache_dir, hash_, plan)
+        return cls(engine, hash_, plan, modules)
 
     def link(self, interfaces: Iterable[HostInterface], *, trap_unknown: bool = False) -> Linked:
         """Choose the host function for every import.

@@ -88,26 +88,17 @@ class AddedExport:
 
 
 @dataclass(frozen=True, slots=True)
-class CoreModule:
-    """A core module inside a component.
+class CoreCode:
+    """A core module inside a component, as far as compiling it goes.
 
     Args:
         start, end: its bytes in the component's binary, ``wasm[start:end]``.
-        imports: in order.
-        exports: as the module declares them.
-        state: what core code can change and capture must reach, by export name: the memories, tables and
-            mutable globals that this module defines. ``added`` holds the names among them that only
-            ``rewritten`` exports.
-        uncapturable: why its instances cannot be captured, one phrase for each reason.
+        added: exports that it is to be given.
     """
 
     start: int
     end: int
-    imports: tuple[CoreImport, ...]
-    exports: Mapping[str, CoreExtern]
-    state: Mapping[str, CoreMemory | CoreTable | CoreGlobal]
     added: tuple[AddedExport, ...]
-    uncapturable: tuple[str, ...]
 
     def rewritten(self, wasm: bytes) -> bytes:
         """The module as it is to be compiled, with the exports in ``added``. Makes the one copy of its bytes.
@@ -118,6 +109,27 @@ class CoreModule:
         if not self.added:
             return wasm[self.start : self.end]
         return _with_exports(wasm, self.start, self.end, self.added)
+
+
+@dataclass(frozen=True, slots=True)
+class CoreModule:
+    """What a core module says of itself.
+
+    Args:
+        code: where it is.
+        imports: in order.
+        exports: as the module declares them.
+        state: what core code can change and capture must reach, by export name: the memories, tables and
+            mutable globals that this module defines. ``code.added`` holds the names among them that only
+            the rewritten module exports.
+        uncapturable: why its instances cannot be captured, one phrase for each reason.
+    """
+
+    code: CoreCode
+    imports: tuple[CoreImport, ...]
+    exports: Mapping[str, CoreExtern]
+    state: Mapping[str, CoreMemory | CoreTable | CoreGlobal]
+    uncapturable: tuple[str, ...]
 
 
 def describe(extern: CoreExtern) -> str:

@@ -7,6 +7,7 @@ from .core import (
     MODULE_VERSION,
     NUMERIC_TYPES,
     AddedExport,
+    CoreCode,
     CoreExtern,
     CoreGlobal,
     CoreImport,
@@ -161,9 +162,8 @@ class _Module:
         for index, table in enumerate(self.tables):
             if index >= self.imported_tables:
                 keep(1, "table", index, table)
-        return CoreModule(
-            start, end, tuple(self.imports), self.exports, state, tuple(added), tuple(uncapturable)
-        )
+        code = CoreCode(start, end, tuple(added))
+        return CoreModule(code, tuple(self.imports), self.exports, state, tuple(uncapturable))
 
 
 def read_core_module(data: bytes, start: int, end: int) -> CoreModule:

@@ -25,11 +25,9 @@ import ctypes
 import importlib.metadata
 import importlib.util
 import itertools
-import mmap
 import os
 import platform
 import sys
-import tempfile
 import zlib
 from collections.abc import Callable, Iterable
 from ctypes import (
@@ -47,6 +45,7 @@ from ctypes import (
 from pathlib import Path
 from typing import Any, Protocol
 
+from .cache import checksum, replace, sum_text
 from .errors import Interrupted, Trap, WasmError
 from .stack import WASM_STACK_BYTES
 
@@ -320,14 +319,21 @@ class Engine:
         Raises:
             WasmError: the module is not valid.
         """
-        path = self.cache_dir / f"{key}-{self.fingerprint}.cwasm"
+        path = self._code_path(key)
         return self._load(path) or self._compile(path, produce())
+
+    def cached_module(self, key: str) -> Module | None:
+        """A compiled module from the cache; None where it is not there, or damaged."""
+        return self._load(self._code_path(key))
+
+    def _code_path(self, key: str) -> Path:
+        return self.cache_dir / f"{key}-{self.fingerprint}.cwasm"
 
     def _load(self, path: Path) -> Module | None:
         # wasmtime trusts what it loads, so that a damaged file would be run; the sum tells damage from code.
         try:
             expected = path.with_suffix(".sum").read_text()
-            if _checksum(path) != expected:
+            if checksum(path) != expected:
                 return None
         except (OSError, ValueError):
             return None
@@ -348,31 +354,12 @@ class Engine:
             return module
         data = code.take()
         with contextlib.suppress(OSError):
-            _replace(path, data)
-            _replace(path.with_suffix(".sum"), f"{len(data)} {zlib.crc32(data):08x}".encode())
+            replace(path, data)
+            replace(path.with_suffix(".sum"), sum_text(len(data), zlib.crc32(data)).encode())
             return (
                 self._load(path) or module
             )  # pages of the file are shared and can be dropped; those of the heap not
         return module
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return f"{len(data)} {zlib.crc32(data):08x}"
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem[:16], suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 class Store:

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from .core import CoreModule, CoreSignature
+from .core import CoreCode, CoreSignature
 from .types import FuncType, ResourceType, ValType
 
 StringEncoding: TypeAlias = Literal["utf8", "utf16", "latin1+utf16"]
@@ -227,7 +227,7 @@ class LinkPlan:
             Tables that change at run time are not detected here.
     """
 
-    modules: tuple[CoreModule, ...]
+    modules: tuple[CoreCode, ...]
     slots: int
     steps: tuple[Step, ...]
     parents: tuple[int | None, ...]

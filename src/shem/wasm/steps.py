@@ -7,7 +7,7 @@ up hundreds of names and not the thousands that a language runtime exports.
 from __future__ import annotations
 
 from . import declarations as d
-from .core import CoreGlobal, CoreMemory, CoreModule, CoreSignature, CoreTable, describe, fits
+from .core import CoreCode, CoreGlobal, CoreMemory, CoreModule, CoreSignature, CoreTable, describe, fits
 from .flatten import lifted_signature, lowered_signature, spills_params, spills_result
 from .plan import (
     CanonOptions,
@@ -43,7 +43,7 @@ class StepBuilder:
         self._numbers: dict[int, int] = {}  # of modules, by their offset
         self._instances = 0
         self.slots = 0
-        self.modules: list[CoreModule] = []
+        self.modules: list[CoreCode] = []
         self.resources: dict[ResourceType, GuestResource] = {}
         self.memories: list[MemorySlot] = []
         self.globals: list[GlobalSlot] = []
@@ -69,9 +69,9 @@ class StepBuilder:
             name: self._progress.find(scope, "core instance", index, CoreInstance, "a core instance")
             for name, index in body.args
         }
-        number = self._numbers.setdefault(module.start, len(self.modules))
+        number = self._numbers.setdefault(module.code.start, len(self.modules))
         if number == len(self.modules):
-            self.modules.append(module)
+            self.modules.append(module.code)
         draft = InstantiateDraft(number, self._imports(module, args))
         self._drafts.append(draft)
 

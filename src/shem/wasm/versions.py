@@ -8,12 +8,14 @@ function, linking says which.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
+@functools.lru_cache(1024)
 def _parts(name: str) -> tuple[str, tuple[int, ...]] | None:
     """The name up to what compatible versions have in common, and the version."""
     base, _, version = name.partition("@")

@@ -71,7 +71,7 @@ def test_state_is_what_the_module_itself_defines_and_code_can_change() -> None:
         "shem:memory/1": CoreMemory(2, None),
         "shem:table/0": CoreTable("funcref", 4, None),
     }
-    assert {item.name for item in read.added} == set(read.state) - {"named"}
+    assert {item.name for item in read.code.added} == set(read.state) - {"named"}
     assert read.uncapturable == ()
 
 
@@ -94,11 +94,11 @@ def test_the_rewritten_module_exports_its_state_and_is_otherwise_the_same(body: 
     wasm, read = module(f"""(module
         (func) (table 1 funcref) (memory 1) (global (mut i32) (i32.const 7)) {body})""")
     before = exports_of(wasm)
-    rewritten = read.rewritten(wasm)
+    rewritten = read.code.rewritten(wasm)
     assert exports_of(rewritten) == [*before, "shem:memory/0", "shem:global/0", "shem:table/0"]
     again = read_core_module(rewritten, 0, len(rewritten))
-    assert (again.added, again.imports, again.state) == ((), read.imports, read.state)
-    assert again.rewritten(rewritten) == rewritten
+    assert (again.code.added, again.imports, again.state) == ((), read.imports, read.state)
+    assert again.code.rewritten(rewritten) == rewritten
 
 
 def test_state_can_be_read_and_written_through_the_added_exports() -> None:
@@ -108,7 +108,7 @@ def test_state_can_be_read_and_written_through_the_added_exports() -> None:
           (global.set $count (i32.add (global.get $count) (i32.const 1)))
           (global.get $count)))""")
     store = wasmtime.Store()
-    instance = wasmtime.Instance(store, wasmtime.Module(store.engine, read.rewritten(wasm)), [])
+    instance = wasmtime.Instance(store, wasmtime.Module(store.engine, read.code.rewritten(wasm)), [])
     exports: Any = instance.exports(store)
     assert exports["next"](store) == 8
     assert exports["shem:global/0"].value(store) == 8
@@ -118,20 +118,20 @@ def test_state_can_be_read_and_written_through_the_added_exports() -> None:
 
 def test_many_globals_without_a_name_are_all_exported() -> None:
     wasm, read = module("(module" + "(global (mut i32) (i32.const 0))" * 300 + ")")
-    assert len(exports_of(read.rewritten(wasm))) == 300
+    assert len(exports_of(read.code.rewritten(wasm))) == 300
 
 
 def test_added_names_never_clash_with_names_of_the_module() -> None:
     wasm, read = module("""(module
         (global (mut i32) (i32.const 0)) (func) (export "shem:global/0" (func 0)))""")
-    assert read.added == (AddedExport("shem-:global/0", 3, 0),)
-    assert set(exports_of(read.rewritten(wasm))) == {"shem:global/0", "shem-:global/0"}
+    assert read.code.added == (AddedExport("shem-:global/0", 3, 0),)
+    assert set(exports_of(read.code.rewritten(wasm))) == {"shem:global/0", "shem-:global/0"}
 
 
 def test_a_module_inside_a_larger_file_is_cut_out() -> None:
     wasm = bytes(wasmtime.wat2wasm("(module (memory 1))"))
     read = read_core_module(b"before" + wasm + b"after", 6, 6 + len(wasm))
-    assert exports_of(read.rewritten(b"before" + wasm + b"after")) == ["shem:memory/0"]
+    assert exports_of(read.code.rewritten(b"before" + wasm + b"after")) == ["shem:memory/0"]
 
 
 @pytest.mark.parametrize(
