@@ -22,7 +22,7 @@ from shem.agent.recorder import Recorder
 from shem.agent.version import Version
 from shem.clock import Clock
 from shem.errors import Divergence
-from shem.golem import guest
+from shem.golem.guest import DataValue, Result
 from shem.oplog.entries import (
     AgentInvocationStarted,
     AgentMode,
@@ -64,7 +64,7 @@ class Agent:
     type: str
     name: str
     mode: AgentMode
-    parameters: guest.DataValue
+    parameters: DataValue
     env: tuple[tuple[str, str], ...]
 
 
@@ -75,7 +75,7 @@ class Finished:
     key: str
     method: str
     index: int
-    result: guest.Result
+    result: Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class Execution:
         self.context.restore(version.image.world)
         self._instance: Instance = version.linked.instantiate(self.context, image=version.image)
 
-    def create(self) -> guest.Result:
+    def create(self) -> Result:
         """Begin a new agent; ``("err", agent-error)`` where its constructor refused.
 
         Raises:
@@ -178,7 +178,7 @@ class Execution:
             completed = self._perform(*fed)
         return completed
 
-    def invoke(self, key: str, method: str, arguments: guest.DataValue) -> Finished:
+    def invoke(self, key: str, method: str, arguments: DataValue) -> Finished:
         """Run one method, live.
 
         Raises:
@@ -205,9 +205,7 @@ class Execution:
         """Give the machine's memory back."""
         self._instance.close()
 
-    def _begin(
-        self, invocation: InvocationKind, key: str, method: str, arguments: guest.DataValue
-    ) -> Finished:
+    def _begin(self, invocation: InvocationKind, key: str, method: str, arguments: DataValue) -> Finished:
         recorder = self.recorder
         entry = AgentInvocationStarted(
             at_ns=recorder.stamp(),
@@ -229,9 +227,9 @@ class Execution:
         """Call the guest; None when the end was recorded already."""
         try:
             if entry.invocation is InvocationKind.INITIALIZATION:
-                result = guest.initialize(self._instance, entry.method, arguments)
+                result = self.version.guest.initialize(self._instance, entry.method, arguments)
             else:
-                result = guest.invoke(self._instance, entry.method, arguments)
+                result = self.version.guest.invoke(self._instance, entry.method, arguments)
         except Interrupted as interrupted:
             raise Unwound from interrupted
         except Trap as trap:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shem.agent.schema import AgentType
+from shem.golem.guest import Guest
 from shem.wasi.vfs import Tree
 from shem.wasm.component import Linked
 from shem.wasm.image import Image
@@ -20,6 +21,7 @@ class Version:
         component_name: its name in the environment.
         number: 0, 1, 2 ...
         linked: the compiled component with the host functions it imports.
+        guest: how it is spoken to.
         image: the machine right after its agent types were discovered; every agent starts as a copy of it.
         mounts: read-only trees of the agents' file system by path, ``/app`` and ``/python``.
         environ: environment variables of the deployment; an agent's own override them.
@@ -30,6 +32,7 @@ class Version:
     component_name: str
     number: int
     linked: Linked
+    guest: Guest
     image: Image
     mounts: Mapping[str, Tree]
     environ: Mapping[str, str]

@@ -15,7 +15,8 @@ from shem.agent import values
 from shem.agent.schema import AgentType
 from shem.agent.version import Version
 from shem.errors import BadComponent
-from shem.golem import guest
+from shem.golem.choice import guest_of
+from shem.golem.guest import AgentErrorValue
 from shem.registry.base_image import preparing_context
 from shem.storage.protocol import BlobStore, VersionRow
 from shem.wasi import INTERFACES
@@ -24,6 +25,7 @@ from shem.wasi.vfs import Tree
 from shem.wasm.component import Component, Linked
 from shem.wasm.engine import Engine
 from shem.wasm.errors import LinkError, MalformedComponent, Trap, WasmError
+from shem.wasm.host import NotCapturable
 from shem.wasm.image import Image
 
 log = structlog.get_logger()
@@ -86,6 +88,7 @@ class Versions:
             component_name=recipe.name,
             number=row.version,
             linked=linked,
+            guest=guest_of(linked.component, recipe.name),
             image=image,
             mounts=self._mounts(recipe),
             environ=recipe.environ,
@@ -99,7 +102,7 @@ class Versions:
             output: gets each line that the guest writes meanwhile.
 
         Raises:
-            BadComponent: broken wasm, missing imports or exports, or user code that cannot be imported.
+            BadComponent: broken wasm, missing imports, nothing to call, or user code that cannot be imported.
         """
         path = self._image_path(recipe, created_at_ns)
         with self._lock_of(path.name):
@@ -117,12 +120,6 @@ class Versions:
             if linked is None:
                 try:
                     component = Component.load(self._engine, self._blobs.get(wasm))
-                    if guest.GUEST not in component.exports:
-                        raise BadComponent(
-                            f"the component does not export {guest.GUEST}",
-                            hint="Build it with an SDK that speaks this contract.",
-                            exports=sorted(component.exports),
-                        )
                     linked = component.link(INTERFACES)
                 except (MalformedComponent, LinkError) as error:
                     raise BadComponent(f"not a component that can run here: {error}") from error
@@ -133,6 +130,7 @@ class Versions:
         self, recipe: Recipe, created_at_ns: int, path: Path, output: Callable[[str], None]
     ) -> tuple[list[Any], Image]:
         linked = self.link(recipe.wasm)
+        guest = guest_of(linked.component, recipe.name)
         lines: list[str] = []
 
         def write(line: str) -> None:
@@ -147,20 +145,20 @@ class Versions:
             environ=recipe.environ,
             output=write,
         )
-        instance = linked.instantiate(context)
         try:
-            tag, answer = guest.discover_agent_types(instance)
-            context.finish_output()
-            if tag == "err":
-                raise _refused(recipe, answer)
-            image = instance.capture(context.capture())
+            with linked.instantiate(context) as instance:
+                tag, answer = guest.discover(instance)
+                context.finish_output()
+                if tag == "err":
+                    raise _refused(recipe, answer)
+                image = instance.capture(context.capture())
         except (Trap, Exited) as end:
             context.finish_output()
             raise BadComponent(
                 f"the component ended while it was asked for its agent types: {end}", output="\n".join(lines)
             ) from end
-        finally:
-            instance.close()
+        except NotCapturable as reason:
+            raise BadComponent(f"an agent could not be put away and brought back: {reason}") from reason
         path.parent.mkdir(parents=True, exist_ok=True)
         image.save(path)
         return answer, self._open(path) or image
@@ -195,7 +193,7 @@ class Versions:
             return self._making.setdefault(name, threading.Lock())
 
 
-def _refused(recipe: Recipe, answer: guest.AgentErrorValue) -> BadComponent:
+def _refused(recipe: Recipe, answer: AgentErrorValue) -> BadComponent:
     """The guest could not say its agent types: for Python an exception of the user's modules, with file and line."""
     error = values.agent_error(answer, recipe.name)
     file, line = error.details.get("file"), error.details.get("line")

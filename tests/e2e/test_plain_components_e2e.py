@@ -1,0 +1,143 @@
+"""A component that was built without an SDK is an agent like any other, with a method for each of its functions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import wasmtime
+from tests.e2e.command_line import CommandLine
+from tests.e2e.conftest import EXAMPLES, deploy
+
+from shem.client import Client
+from shem.errors import BadComponent, BadInput, InvocationFailed, NotFound
+from shem.testing import ServerProcess
+from shem.views import VersionView
+
+LEDGER = EXAMPLES / "plain_wasm"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def deployed(server: ServerProcess) -> None:
+    with Client(server.url) as client:
+        deploy(client, LEDGER)
+
+
+def deploy_text(client: Client, name: str, wat: str) -> VersionView:
+    manifest = json.dumps({"name": name, "language": "wasm"}).encode()
+    return client.deploy(name, manifest, wasm=bytes(wasmtime.wat2wasm(wat)))
+
+
+def test_the_binary_of_the_example_is_made_from_its_text() -> None:
+    text, binary = (LEDGER / name for name in ("ledger.wat", "ledger.wasm"))
+    assert bytes(wasmtime.wat2wasm(text.read_text())) == binary.read_bytes()
+
+
+def test_its_functions_are_the_methods_of_a_type_named_after_it(client: Client) -> None:
+    ledger = client.agent_type("Ledger")
+    assert [(each.name, each.type) for each in ledger.constructor] == [("name", "str")]
+    methods = {
+        method.name: ([(each.name, each.type) for each in method.parameters], method.result)
+        for method in ledger.methods
+    }
+    assert methods == {
+        "balance": ([], "s32"),
+        "book": ([("amount", "s32")], 'result[s32, "overdrawn" | "too-many"]'),
+        "history": ([], "list[s32]"),
+    }
+
+
+def test_its_memory_and_globals_survive_a_kill(server: ServerProcess, client: Client) -> None:
+    for amount in (5, -2, 40):
+        client.invoke('Ledger("ada")', "book", [amount])
+    assert client.invoke('Ledger("ada")', "book", {"amount": -100}).result == {"err": "overdrawn"}
+    last = client.invoke('Ledger("ada")', "book", [7], key="seven")
+    assert last.result == {"ok": 50}
+    size = client.get('Ledger("ada")').oplog_size
+    server.kill()
+    server.start()
+    assert client.invoke('Ledger("ada")', "book", [7], key="seven") == last
+    assert client.get('Ledger("ada")').oplog_size == size
+    assert client.invoke('Ledger("ada")', "history").result == [5, -2, 40, 7]
+    assert client.invoke('Ledger("ada")', "balance").result == 50
+    assert client.invoke('Ledger("bob")', "balance").result == 0, "agents share no state"
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["much"], r'args\[0\]: expected s32, got "much"'),
+        ({"amount": 1 << 31}, "args.amount: expected s32 "),
+        ([], r"args\[0\]: expected s32 \(amount\), got nothing"),
+        ([1, 2], r"expected 1 argument \(amount: s32\), got 2 arguments"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_named(client: Client, args: object, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        client.invoke('Ledger("strict")', "book", args)  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(NotFound, match="no agent"):
+        client.get('Ledger("strict")')
+
+
+def test_its_wrong_identity_and_unknown_methods_are_named(client: Client) -> None:
+    with pytest.raises(BadInput, match=r"parameters\[0\]: expected str, got 5"):
+        client.invoke("Ledger(5)", "balance")
+    with pytest.raises(NotFound, match='no method "close"') as raised:
+        client.invoke('Ledger("ada")', "close")
+    assert raised.value.hint == "Its methods: balance, book, history."
+
+
+def test_a_trap_ends_the_agent_and_says_where(client: Client) -> None:
+    deploy_text(
+        client,
+        "broken-part",
+        """(component
+          (core module $main (func (export "pass")) (func (export "fail") unreachable))
+          (core instance $main (instantiate $main))
+          (func (export "pass") (canon lift (core func $main "pass")))
+          (func (export "fail") (canon lift (core func $main "fail"))))""",
+    )
+    assert client.invoke('BrokenPart("a")', "pass").result is None
+    with pytest.raises(InvocationFailed, match="unreachable"):
+        client.invoke('BrokenPart("a")', "fail")
+    assert client.get('BrokenPart("a")').status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("name", "wat", "words"),
+    [
+        ("empty", "(component)", "exports no functions"),
+        (
+            "2nd",
+            """(component
+              (core module $main (func (export "go")))
+              (core instance $main (instantiate $main))
+              (func (export "go") (canon lift (core func $main "go"))))""",
+            "which is no name for a type",
+        ),
+        (
+            "shared",
+            """(component
+              (core module $main (memory (export "memory") 1 2 shared) (func (export "go")))
+              (core instance $main (instantiate $main))
+              (alias core export $main "memory" (core memory $memory))
+              (func (export "go") (canon lift (core func $main "go"))))""",
+            "put away|shared",
+        ),
+    ],
+)
+def test_what_cannot_be_an_agent_is_refused(client: Client, name: str, wat: str, words: str) -> None:
+    with pytest.raises(BadComponent, match=words):
+        deploy_text(client, name, wat)
+
+
+def test_it_is_used_from_the_command_line_like_any_agent(server: ServerProcess, tmp_path: Path) -> None:
+    shem = CommandLine(tmp_path, server.url)
+    assert "book(amount: s32) -> result[s32" in shem.result("agent-type", "get", "Ledger")
+    shem.result("agent", "invoke", 'Ledger("line")', "book", "3")
+    refused = shem.result("agent", "invoke", 'Ledger("line")', "book", "-4", "--json")
+    assert json.loads(refused)["result"] == {"err": "overdrawn"}
+    assert shem.result("agent", "invoke", 'Ledger("line")', "balance") == "3\n"
+    oplog = shem.result("agent", "oplog", 'Ledger("line")')
+    assert "book" in oplog
