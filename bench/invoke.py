@@ -19,7 +19,7 @@ from pathlib import Path
 import uvloop
 
 from bench.http import Connection, deploy
-from bench.measure import disk_bytes, percentile, rss_mb
+from bench.measure import disk_bytes, percentile, pss_mb, rss_mb
 from shem.testing import ServerProcess
 
 COUNTER = str(Path(__file__).parent.parent / "examples" / "counter")
@@ -138,6 +138,7 @@ def main() -> None:
             figures["new_agent_p50_ms"] = statistics.median(times)
             figures["new_agent_p99_ms"] = percentile(times, 99)
             figures[f"rss_{n_new}_agents_mb"] = rss_mb(server.pid)
+            figures[f"pss_{n_new}_agents_mb"] = pss_mb(server.pid)
             server.stop()
             figures["disk_per_agent_bytes"] = (disk_bytes(data) - before) / n_new
             server.start()
