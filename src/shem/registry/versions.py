@@ -159,8 +159,12 @@ class Versions:
             ) from end
         except NotCapturable as reason:
             raise BadComponent(f"an agent could not be put away and brought back: {reason}") from reason
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image.save(path)
+        except OSError as error:  # it serves from memory until the next start, which makes it again
+            log.warning("base image not kept", path=str(path), error=str(error))
+            return answer, image
         return answer, self._open(path) or image
 
     def _open(self, path: Path) -> Image | None:
