@@ -1,15 +1,17 @@
-"""``shem component``: what is deployed."""
+"""``shem component``: what is deployed, and what is in a component's file."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from shem.cli.options import App, Environment, Json, Server, client
-from shem.cli.output import print_fields, print_json, print_json_lines, print_table
+from shem.cli.output import print_fields, print_json, print_json_lines, print_table, write
+from shem.errors import BadComponent, BadInput, NotFound
 
-app = typer.Typer(help="Look at deployed components.", no_args_is_help=True)
+app = typer.Typer(help="Look at components.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -63,3 +65,28 @@ def get(
             ("files", newest.files if newest else None),
         )
     )
+
+
+@app.command("wit")
+def print_wit(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A component's binary.")], json: Json = False
+) -> None:
+    """Print what the component in a file imports and exports, as WIT. Needs no server."""
+    from shem.wasm.errors import MalformedComponent
+    from shem.wasm.planner import plan_component
+    from shem.wasm.wit import wit
+
+    try:
+        text = wit(plan_component(file.read_bytes()))
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {file}") from None
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read: {error.strerror}") from None
+    except MalformedComponent as error:
+        raise BadComponent(
+            f"{file}: {error}", file=str(file), offset=error.offset, section=error.section
+        ) from None
+    if json:
+        print_json({"file": str(file), "wit": text})
+    else:
+        write(text.rstrip("\n"))
