@@ -195,7 +195,7 @@ def _contains(kind: type[Any], type_: ValType | None) -> bool:
 
 
 class Abi:
-    """The generated code of one linked component."""
+    """The generated code of one linked component, each function of it written when it is first called."""
 
     def __init__(self) -> None:
         self._code = Code(_NAMESPACE)
@@ -207,9 +207,12 @@ class Abi:
         Args:
             function, post_return: offsets of their externs among ``machine.externs_address``.
         """
-        body = self._lifted_body(type_, side, function, post_return)
-        run = self._code.function(self._code.define("machine, args", body, "call"))
-        return Callee(self._argument_check(type_), run)
+
+        def run() -> str:
+            body = self._lifted_body(type_, side, function, post_return)
+            return self._code.define("machine, args", body, "call")
+
+        return Callee(self._argument_check(type_), self._code.function(run))
 
     def exported_host(self, type_: FuncType, name: str, host: Callable[..., Any]) -> Callee:
         """A function of the host that the component exports again as it is.
@@ -217,12 +220,18 @@ class Abi:
         Args:
             name: for messages.
         """
-        function = self._code.constant(host, "host")
-        body = [f" value = {function}(machine.context, *args)", *self._result_check(type_, name)]
-        run = self._code.function(self._code.define("machine, args", [*body, " return value"], "call"))
-        return Callee(self._argument_check(type_), run)
+
+        def run() -> str:
+            function = self._code.constant(host, "host")
+            body = [f" value = {function}(machine.context, *args)", *self._result_check(type_, name)]
+            return self._code.define("machine, args", [*body, " return value"], "call")
+
+        return Callee(self._argument_check(type_), self._code.function(run))
 
     def _argument_check(self, type_: FuncType) -> Callable[[tuple[Any, ...]], None]:
+        return self._code.function(lambda: self._code.define("args", self._check_body(type_), "check"))
+
+    def _check_body(self, type_: FuncType) -> list[str]:
         params = [t for _, t in type_.params]
         arguments = [f"a{index}" for index in range(len(params))]
         body = [
@@ -234,7 +243,7 @@ class Abi:
             type_name = self._code.constant(param, "type")
             condition = self._checker.condition(param, argument)
             body.append(f" if not {condition}: explain({type_name}, {argument}, 'args[{index}]')")
-        return self._code.function(self._code.define("args", body, "check"))
+        return body
 
     def _result_check(self, type_: FuncType, name: str) -> list[str]:
         """Lines that check ``value``, which a host function has returned."""
@@ -305,21 +314,27 @@ class Abi:
             name: for messages.
             host: called with the context and the arguments.
         """
-        function = self._code.constant(host, "host")
-        call = f"{function}(machine.context, ARGUMENTS)"
-        return self._lowered(type_, side, call, self._result_check(type_, name))
+
+        def thunk() -> str:
+            function = self._code.constant(host, "host")
+            call = f"{function}(machine.context, ARGUMENTS)"
+            return self._lowered(type_, side, call, self._result_check(type_, name))
+
+        return self._code.callback(thunk)
 
     def lowered_guest(
         self, type_: FuncType, side: Side, callee: Callee
     ) -> Callable[[int, int, int, int], int]:
         """A lifted function as a callback for the core code of another component instance."""
-        function = self._code.constant(callee.run, "callee")
-        return self._lowered(type_, side, f"{function}(machine, (ARGUMENTS))", [])
 
-    def _lowered(
-        self, type_: FuncType, side: Side, call: str, checks: list[str]
-    ) -> Callable[[int, int, int, int], int]:
-        """A callback that evaluates ``call``, an expression with ARGUMENTS in it."""
+        def thunk() -> str:
+            function = self._code.constant(callee.run, "callee")
+            return self._lowered(type_, side, f"{function}(machine, (ARGUMENTS))", [])
+
+        return self._code.callback(thunk)
+
+    def _lowered(self, type_: FuncType, side: Side, call: str, checks: list[str]) -> str:
+        """Name of a callback that evaluates ``call``, an expression with ARGUMENTS in it."""
         lowerer, lifter = Lowerer(self._code, side.encoding), Lifter(self._code, side.encoding)
         signature = lowered_signature(type_)
         params = [t for _, t in type_.params]
@@ -348,7 +363,7 @@ class Abi:
         if any(_contains(BorrowType, param) for param in params):
             body.append("  b.instance.handles.end_lends()")
         body += ["  return 0", " except BaseException as error:", "  return fail(token, error)"]
-        return self._code.function(self._code.define("token, caller, cells, count", body, "thunk"))
+        return self._code.define("token, caller, cells, count", body, "thunk")
 
     def _lowered_result(self, type_: FuncType, lowerer: Lowerer, cells: list[str]) -> list[str]:
         """Lines that write ``value`` to the cells, or to memory."""

@@ -8,11 +8,13 @@ share.
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from types import CodeType, FunctionType
 from typing import Any, TypeVar
 
 from .abi_layout import align_to
-from .engine import CELL_BYTES
+from .engine import CELL_BYTES, fail
 from .types import ValType
 
 T = TypeVar("T")
@@ -29,6 +31,7 @@ class Code:
     """
 
     def __init__(self, namespace: dict[str, Any]) -> None:
+        self._lock = threading.RLock()
         self._namespace = dict(namespace)
         self._known: dict[tuple[str, ValType], str] = {}
         self._structs: dict[str, str] = {}
@@ -67,10 +70,45 @@ class Code:
             known = self._known[kind, type_] = make()
         return known
 
-    def function(self, name: str) -> Callable[..., Any]:
-        """The function that was defined under a name."""
-        function: Callable[..., Any] = self._namespace[name]
+    def function(self, make: Callable[[], str]) -> Callable[..., Any]:
+        """The function whose name ``make`` gives, which is called when that function is first called.
+
+        A component imports a hundred functions and an agent calls a dozen of them.
+        """
+        return self._later(_write_and_call.__code__, make)
+
+    def callback(self, make: Callable[[], str]) -> Callable[[int, int, int, int], int]:
+        """The same for what machine code calls: it must not raise, also where it cannot be written."""
+        return self._later(_write_and_call_back.__code__, make)
+
+    def _later(self, stand_in: CodeType, make: Callable[[], str]) -> FunctionType:
+        # The function that others hold becomes the one that was written by getting its code, so that from its
+        # second call on it costs nothing that it was not there from the start. Both have the same globals.
+        function = FunctionType(stand_in, self._namespace, "later")
+
+        def write() -> FunctionType:
+            with self._lock:
+                if function.__kwdefaults__ is not None:
+                    function.__code__ = self._namespace[make()].__code__
+                    function.__kwdefaults__ = None
+            return function
+
+        function.__kwdefaults__ = {"write": write}
         return function
+
+
+def _write_and_call(*args: Any, write: Callable[[], Callable[..., Any]]) -> Any:
+    return write()(*args)
+
+
+def _write_and_call_back(
+    token: int, caller: int, cells: int, count: int, *, write: Callable[[], Callable[..., int]]
+) -> int:
+    try:
+        function = write()
+    except BaseException as error:  # noqa: BLE001 - the call that runs the guest raises it
+        return int(fail(token, error))
+    return function(token, caller, cells, count)
 
 
 def memory_struct(slots: Iterable[tuple[int, str]], size: int | None = None) -> str:

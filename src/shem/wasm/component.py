@@ -248,13 +248,20 @@ class Linked:
         self.kept: Mapping[int, int] = self._offsets
 
     def instantiate(
-        self, context: Any, image: Image | None = None, *, max_memory_bytes: int = MAX_MEMORY_BYTES
+        self,
+        context: Any,
+        image: Image | None = None,
+        *,
+        starting: Any = None,
+        max_memory_bytes: int = MAX_MEMORY_BYTES,
     ) -> Instance:
         """A new instance.
 
         Args:
             context: first argument of every host function.
             image: what it starts as, instead of as the component does.
+            starting: takes the place of ``context`` while the component starts. Nothing of a start is left once
+                an image is brought back, so neither should what host functions do meanwhile.
             max_memory_bytes: what each of its linear memories may grow to; a guest that asks for more is told
                 that there is none.
 
@@ -264,7 +271,7 @@ class Linked:
         """
         from .instance import Instance  # which knows this module
 
-        return Instance(self, context, image, max_memory_bytes=max_memory_bytes)
+        return Instance(self, context, image, starting=starting, max_memory_bytes=max_memory_bytes)
 
     def offset(self, slot: int) -> int:
         """Where the extern of a slot stands among those that an instance keeps."""

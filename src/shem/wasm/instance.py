@@ -25,22 +25,26 @@ from .types import ResourceType
 class Instance:
     """Made by ``Linked.instantiate``."""
 
-    def __init__(self, linked: Linked, context: Any, image: Image | None, *, max_memory_bytes: int) -> None:
+    def __init__(
+        self, linked: Linked, context: Any, image: Image | None, *, starting: Any, max_memory_bytes: int
+    ) -> None:
         self._linked = linked
         self._running = threading.Lock()
         self._poisoned = False
         self._closed = False
         destroy = _held_destructor(weakref.ref(self))  # or the open store would keep the instance for ever
-        self._machine = Machine(linked, context, destroy, max_memory_bytes=max_memory_bytes)
+        first = context if starting is None else starting
+        self._machine = Machine(linked, first, destroy, max_memory_bytes=max_memory_bytes)
         try:
-            self._run(self._begin, image)
+            self._run(self._begin, context, image)
         except BaseException:
             with suppress(WasmError):  # where it still runs, whoever lets go of it last will close it
                 self.close()
             raise
 
-    def _begin(self, image: Image | None) -> None:
+    def _begin(self, context: Any, image: Image | None) -> None:
         self._machine.start()
+        self._machine.context = context
         if image is not None:
             image.bring_back(self._machine)
 

@@ -156,7 +156,7 @@ def fits(type_: ValType, value: Any) -> bool:
         }
     )
     name = code.define("v", [f" return {Checker(code).condition(type_, 'v')}"], "fits")
-    return bool(code.function(name)(value))
+    return bool(code.function(lambda: name)(value))
 
 
 @pytest.mark.parametrize(
