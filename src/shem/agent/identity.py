@@ -3,10 +3,9 @@
     Counter("bob")      Cart("eu",{"currency":"EUR"})[7d3f1c9e-0c54-4b7e-9a57-2f1a8f1f8a10]      Clock()
 
 People may write one id in many ways (spaces, escapes, defaults left out, keys in another order). The
-canonical id is
-the one way in which each agent is stored and shown: compact JSON of the constructor's parameters in their
-    order, as
-their types write it, with defaults filled in. A canonical id is its own canonical id.
+canonical id is the one way in which each agent is stored and shown: compact JSON of the constructor's
+parameters in their order, as their types write it, with defaults filled in. A canonical id is its own
+canonical id.
 """
 
 from __future__ import annotations
@@ -62,7 +61,8 @@ def parse(text: str) -> AgentId:
 
     Raises:
         BadInput: it is malformed; ``details`` has the ``position``, in characters from its start, where that
-        is known. TooLarge: the text of the parameters has more than 512 bytes.
+            is known.
+        TooLarge: the text of the parameters has more than 512 bytes.
     """
     match = _ID.fullmatch(text)
     if match is None:

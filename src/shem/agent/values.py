@@ -1,5 +1,6 @@
-"""JSON, as callers write it, and the contract's ``data-value``, as guests take it: the arguments of a
-method, its result, and the errors of an agent.
+"""JSON, as callers write it, and the contract's ``data-value``, as guests take it.
+
+Such values are the arguments of a method, its result, and the errors of an agent.
 
 A value that does not fit names its path, what was expected and what came: ``args.by: expected int, got "x"``.
 """

@@ -1,5 +1,4 @@
-"""``wit-value`` nodes to JSON values, by functions that are put together once per type: ``json_to_wit``
-backwards.
+"""``wit-value`` nodes to JSON values: ``json_to_wit`` backwards, by functions put together once per type.
 
 The nodes come from a guest, which may have made them by hand: a case that does not fit the type or an index
 that leads nowhere is a ``Mismatch``. A node that has items or text is taken out of the list when it is read,

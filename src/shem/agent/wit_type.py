@@ -80,8 +80,7 @@ def read_wit_type(value: dict[str, Any], where: str) -> Schema:
 
     Raises:
         BadComponent: a node refers to one that does not exist or to itself, nests too deep, repeats a name,
-        has a
-            hint that does not fit, or is a resource.
+            has a hint that does not fit, or is a resource.
     """
     return _Reader(value["nodes"], where).read(0)
 

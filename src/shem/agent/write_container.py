@@ -40,8 +40,7 @@ def list_writer(item: Write, expected: str) -> Write:
 
 def _form(write: Write, value: Any) -> str:
     """A text that two values share exactly when their nodes are equal; its order is the same in every
-    process.
-    """
+    process."""
     nodes: list[Node] = []
     write(value, nodes)
     return repr(nodes)

@@ -66,10 +66,10 @@ def python_runtime(
     """The runtime component, from the cache or built now (about 10 s).
 
     Args:
-        cache: folder for what can be built again; created where it is missing. progress: gets one line per
-        step, for people to read. stand_ins: files laid over the standard library (path below ``/python`` to
-        content), for modules that a
-            guest cannot have as they are.
+        cache: folder for what can be built again; created where it is missing.
+        progress: gets one line per step, for people to read.
+        stand_ins: files laid over the standard library (path below ``/python`` to content), for modules that
+            a guest cannot have as they are.
 
     Raises:
         PlatformError: componentize-py failed; ``details`` has its output.

@@ -105,7 +105,9 @@ class Executor:
 
         Raises:
             BadInput, NotFound: what was asked for does not exist or does not fit.
-            AgentError: the agent refused; InvocationFailed: it crashed; Divergence: it cannot be recovered.
+            AgentError: the agent refused.
+            InvocationFailed: it crashed.
+            Divergence: it cannot be recovered.
             Conflict: the key was used for something else.
             Stopping, Overloaded, StorageFull, StorageUnavailable: repeat it later with the same key.
         """

@@ -3,7 +3,8 @@
 A turn runs on a worker thread. It wakes the agent if it is asleep (base image, then replay), calls the
 guest, and gathers what has to be written. It writes nothing itself but through ``flush`` when an invocation
 records more than fits in memory: so a crash at any moment of a turn leaves either nothing of it, or a begun
-invocation that recovery ends."""
+invocation that recovery ends.
+"""
 
 from __future__ import annotations
 

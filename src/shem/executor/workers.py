@@ -3,7 +3,8 @@
 A guest runs without Python's global lock, so as many threads as cores keep the machine busy; more only take
 turns. But a guest that waits (sleeps, polls) must not keep a core idle: around every wait it *lends* its
 place, and the pool may run one more thread meanwhile. Threads are started when they are needed and end
-after being idle."""
+after being idle.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Values are those of ``shem.wasm.types`` for the types of ``golem:core/types@1.5.0``: a ``data-value`` is
 ``("tuple", [("component-model", {"nodes": [...]}), ...])``. They are recorded and may come back from a
-record, so tuples may be lists."""
+record, so tuples may be lists.
+"""
 
 from __future__ import annotations
 

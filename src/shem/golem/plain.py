@@ -8,7 +8,8 @@ what the instance keeps in its memory. Each function is a method, called
 - else, where two interfaces share that as well, ``docs:calc/ops@0.1.0#add``.
 
 Functions that take or return resources are left out, because handles mean nothing outside of an instance,
-and so is what the platform itself calls (``golem:``)."""
+and so is what the platform itself calls (``golem:``).
+"""
 
 from __future__ import annotations
 
@@ -86,8 +87,9 @@ class PlainGuest:
 
 
 def type_name(component: str) -> str:
-    """The name of the agent type of a component: its words, each with a capital letter; ``shop-cart.v2`` is
-    ``ShopCartV2``.
+    """The name of the agent type of a component: its words, each with a capital letter.
+
+    ``shop-cart.v2`` is ``ShopCartV2``.
 
     Raises:
         BadComponent: it begins with a digit, which no type does.

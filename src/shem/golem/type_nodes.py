@@ -2,7 +2,8 @@
 
 The contract has no lists of a fixed length, so ``list<T, n>`` becomes a tuple of ``n``: it is written as
 the same array, and its length is checked with its type. Types have no names in a component's functions, so the
-nodes have none either, and people see what a type consists of."""
+nodes have none either, and people see what a type consists of.
+"""
 
 from __future__ import annotations
 

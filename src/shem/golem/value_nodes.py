@@ -4,7 +4,8 @@ Values fit their types: results come from the canonical ABI. Nodes may come from
 ``Unfit``. Whether a number is in its range is left to the canonical ABI, which checks all arguments before
 it begins.
 
-A fixed-length list is a tuple of nodes, as ``type_nodes`` describes it."""
+A fixed-length list is a tuple of nodes, as ``type_nodes`` describes it.
+"""
 
 from __future__ import annotations
 

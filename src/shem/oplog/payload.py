@@ -74,11 +74,10 @@ def load(payload: Payload, blobs: BlobStore) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """The value as msgpack can hold it: sets as sorted lists, ``Some`` as an extension; itself where it has
-        neither.
+    """The value as msgpack can hold it: sets as sorted lists, ``Some`` as an extension.
 
-    The order of a set of strings differs from process to process, that of everything else is the program's
-    own.
+    It is the value itself where there is neither in it. The order of a set of strings differs from process
+    to process, that of everything else is the program's own.
     """
     kind = type(value)
     if kind in _LEAVES:

@@ -4,7 +4,8 @@ For a Python application that is the moment when the interpreter runs and the us
 every agent of the version starts there. The image is a cache: it can be made again at any time and must
 then be the same byte for byte, because agents' histories were recorded on top of it. So everything that
 could differ is fixed here: the clock stands at the version's creation time and moves only when the guest
-waits, random bytes are a stream keyed by what was deployed, and there is no network."""
+waits, random bytes are a stream keyed by what was deployed, and there is no network.
+"""
 
 from __future__ import annotations
 

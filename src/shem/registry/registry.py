@@ -2,7 +2,8 @@
 
 Type names are unique in an environment: ``Counter("bob")`` addresses an agent without naming a component. A
 new version is made completely (compiled, linked, its modules imported, its agent types checked) before it
-is written down; if any of that fails, the version before it stays and goes on serving."""
+is written down; if any of that fails, the version before it stays and goes on serving.
+"""
 
 from __future__ import annotations
 

@@ -14,8 +14,7 @@ from shem.storage.protocol import Fenced
 
 SQLITE_VERSION_MIN = 3_051_003
 """The first SQLite whose WAL cannot lose a commit to a checkpoint that resets it (sqlite.org/wal.html,
-"WAL-reset bug").
-"""
+"WAL-reset bug")."""
 
 SCHEMA_VERSION = 1
 """Kept in the file's ``user_version``."""
@@ -31,8 +30,7 @@ WRITER_CACHE_KIB = 32 * 1024
 
 WAL_KEPT_BYTES = 64 * 1024 * 1024
 """A WAL that grew beyond this (a reader or a full disk held up a checkpoint) is cut back when it starts
-anew.
-"""
+anew."""
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -151,8 +149,7 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
 
 def _is_new(connection: apsw.Connection, path: Path) -> bool:
     """Whether the file holds nothing yet; looks before anything is changed in what may be somebody else's
-    file.
-    """
+    file."""
     if connection.execute("SELECT count(*) FROM sqlite_schema").get == 0:
         return True
     if connection.pragma("application_id") != APPLICATION_ID:

@@ -46,13 +46,11 @@ class Kind(Enum):
 
     CRASH_BEFORE = "crash-before"
     """As if the process died before the call: neither it nor any later one happens; their callers get
-    errors.
-    """
+    errors."""
 
     CRASH_AFTER = "crash-after"
     """As if the process died after the call: it happens, the caller does not hear of it, and no call happens
-    after.
-    """
+    after."""
 
 
 class Fault(msgspec.Struct, frozen=True):

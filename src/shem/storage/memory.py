@@ -1,5 +1,4 @@
-"""The storage's twin in memory, for tests of the rooms above: the same rules and the same order, nothing on
-disk.
+"""The storage's twin in memory, for tests of the rooms above: same rules, same order, nothing on disk.
 
 It has a thread of its own as well, so that ``done`` comes from elsewhere, later, and a test does not pass by
 the luck of a callback that ran inside ``submit``.

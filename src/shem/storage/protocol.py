@@ -145,8 +145,7 @@ class PutResult(msgspec.Struct, frozen=True, tag=True):
 
 class PutComponent(msgspec.Struct, frozen=True, tag=True):
     """Fails with ``Fenced`` where the id or (environment, name) is taken, or the environment does not
-    exist.
-    """
+    exist."""
 
     row: ComponentRow
 
@@ -233,8 +232,7 @@ class Storage(Protocol):
 
     def unfinished(self) -> list[int]:
         """Keys of agents (of all environments) with a row in the inbox or with status ``running``,
-        ascending.
-        """
+        ascending."""
 
     def oplog(self, agent: int, start: int = 1, count: int | None = None) -> list[tuple[int, bytes]]:
         """(index, entry) in order, from index ``start``; oplog indices begin with 1.

@@ -14,8 +14,7 @@ from shem.storage.connection import open_reader, translated
 
 READERS_MAX = 8
 """Reads are short and the interpreter lock lets few of them run at a time; each connection may cache 2 MB of
-pages.
-"""
+pages."""
 
 
 class SqliteReaders:

@@ -59,8 +59,7 @@ IDLE_CHECKPOINT_S = 0.1
 
 CHECKPOINT_PAGES = 4096
 """Estimated pages in the log after which it is checkpointed also under load: 16 MiB, which a restart reads
-in 10 ms, and which take some 10 ms to move.
-"""
+in 10 ms, and which take some 10 ms to move."""
 
 PAGE_BYTES = 4096
 """SQLite's page size."""

@@ -1,5 +1,4 @@
-"""The WASI 0.2 interfaces as durable host functions: one file per package of WASI, its contexts and resources
-apart.
+"""The WASI 0.2 interfaces as durable host functions: a file per package, its contexts and resources apart.
 
 What a guest can observe and what is not a function of its state goes through ``ctx.durability``. Files,
 environment and handles are such functions, and are never recorded.

@@ -31,7 +31,7 @@ def _random_u64(ctx: WasiContext, function: str) -> int:
 
 @RANDOM.function("get-random-bytes")
 def get_random_bytes(ctx: WasiContext, length: int) -> bytes:
-    """Raises: Trap: more than ``REQUEST_MAX_BYTES``."""
+    """Raises ``Trap`` for more than ``REQUEST_MAX_BYTES``."""
     return _random_bytes(ctx, "wasi:random/random.get-random-bytes", length)
 
 
@@ -42,7 +42,7 @@ def get_random_u64(ctx: WasiContext) -> int:
 
 @INSECURE.function("get-insecure-random-bytes")
 def get_insecure_random_bytes(ctx: WasiContext, length: int) -> bytes:
-    """Raises: Trap: more than ``REQUEST_MAX_BYTES``."""
+    """Raises ``Trap`` for more than ``REQUEST_MAX_BYTES``."""
     return _random_bytes(ctx, "wasi:random/insecure.get-insecure-random-bytes", length)
 
 

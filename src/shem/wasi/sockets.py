@@ -1,5 +1,4 @@
-"""``wasi:sockets``: declared, so that everything links, and refused, so that no agent has a network of its
-own.
+"""``wasi:sockets``: declared, so that everything links, and refused, so that no agent has a network.
 
 Creating a socket answers ``not-supported`` and looking up a name ``access-denied``: programs that only try
 whether there is a network (most do, when they are imported) go on without. As no socket can exist, no method

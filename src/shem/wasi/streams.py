@@ -194,7 +194,7 @@ def check_write(ctx: WasiContext, stream: OutputStream) -> tuple[str, Any]:
 
 @STREAMS.function("[method]output-stream.write")
 def write(ctx: WasiContext, stream: OutputStream, contents: bytes) -> tuple[str, Any]:
-    """Raises: Trap: more than ``check-write`` permits, as the interface demands."""
+    """Raises ``Trap`` for more than ``check-write`` permits, as the interface demands."""
     try:
         if len(contents) > stream.permit(ctx):
             raise Trap("output-stream.write was called with more bytes than check-write permits")
@@ -206,7 +206,7 @@ def write(ctx: WasiContext, stream: OutputStream, contents: bytes) -> tuple[str,
 
 @STREAMS.function("[method]output-stream.blocking-write-and-flush")
 def blocking_write_and_flush(ctx: WasiContext, stream: OutputStream, contents: bytes) -> tuple[str, Any]:
-    """Raises: Trap: more than 4096 bytes."""
+    """Raises ``Trap`` for more than 4096 bytes."""
     if len(contents) > BLOCKING_WRITE_MAX_BYTES:
         raise Trap(f"a blocking write takes at most {BLOCKING_WRITE_MAX_BYTES} bytes")
     try:
@@ -248,7 +248,7 @@ def subscribe_output(ctx: WasiContext, stream: OutputStream) -> Pollable:
 
 @STREAMS.function("[method]output-stream.write-zeroes")
 def write_zeroes(ctx: WasiContext, stream: OutputStream, length: int) -> tuple[str, Any]:
-    """Raises: Trap: more than ``check-write`` permits."""
+    """Raises ``Trap`` for more than ``check-write`` permits."""
     if length > WRITE_MAX_BYTES:
         raise Trap("output-stream.write-zeroes was called with more bytes than check-write permits")
     return write(ctx, stream, bytes(length))
@@ -256,7 +256,7 @@ def write_zeroes(ctx: WasiContext, stream: OutputStream, length: int) -> tuple[s
 
 @STREAMS.function("[method]output-stream.blocking-write-zeroes-and-flush")
 def blocking_write_zeroes_and_flush(ctx: WasiContext, stream: OutputStream, length: int) -> tuple[str, Any]:
-    """Raises: Trap: more than 4096 bytes."""
+    """Raises ``Trap`` for more than 4096 bytes."""
     return blocking_write_and_flush(ctx, stream, bytes(min(length, BLOCKING_WRITE_MAX_BYTES + 1)))
 
 

@@ -3,8 +3,8 @@
 WIT has no dictionaries, sets, dates or default values. They travel as the nearest WIT type, and the node's
 ``owner`` says what they are, so that a host shows and reads them as natural JSON: ``shem/dict``,
 ``shem/set``, ``shem/datetime``, ``shem/uuid``, ``shem/decimal``, ``shem/none``, ``shem/union``,
-``shem/literal``, and
-``shem/default:<json>`` (``shem/default`` where only the guest knows it) on an option that may be left out.
+``shem/literal``, and ``shem/default:<json>`` (``shem/default`` where only the guest knows it) on an option
+that may be left out.
 
 The node classes come from the caller, as the module that componentize-py generates from ``golem:core/types``:
 only ``guest`` may import it, since it exists only inside a guest.

@@ -1,5 +1,4 @@
-"""The agent's virtual file system: all in memory, deterministic, bounded, and without a way to the host's own
-files.
+"""The agent's virtual file system: in memory, deterministic, bounded, and with no way to the host's files.
 
 ``/`` belongs to the agent and is writable. Mounts (``/app``, ``/python``) are trees that all agents of a
 version share and none can change. Nothing here knows of WebAssembly or WASI; ``wasi/filesystem.py`` puts the

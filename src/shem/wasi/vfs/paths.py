@@ -1,5 +1,4 @@
-"""From a path to a node. All operations come through ``walk``, so this file alone decides that no path
-escapes.
+"""From a path to a node: all operations come through ``walk``, so no path escapes but by this file.
 
 The rules are those of WASI (``wasi:filesystem/types``, path resolution): a path is relative to a base
 directory; one that begins with ``/``, climbs above the base with ``..``, or meets a symbolic link that does
@@ -53,7 +52,7 @@ def walk(base: DirectoryNode, path: str, *, follow: bool) -> Place:
 
     Raises:
         FsError: ``no-entry``, ``not-directory``, ``not-permitted`` (it escapes), ``loop``, ``name-too-long``,
-        ``invalid``.
+            ``invalid``.
     """
     pending = split(path)
     slash = path.endswith("/")
@@ -93,8 +92,7 @@ def split(path: str) -> list[str]:
 
     Raises:
         FsError: it is no relative path: ``no-entry`` (empty), ``not-permitted`` (absolute), ``invalid``
-        (holds a NUL),
-            ``name-too-long``.
+            (holds a NUL), ``name-too-long``.
     """
     if not path:
         raise FsError("no-entry")
