@@ -1,8 +1,8 @@
 """Opening a data directory: the one place that knows how the rooms of the house are put together.
 
-    data/     shem.db, blobs/, lock    what is durable
-              images/                  base images, a cache that belongs to this data
-    cache/    compiled/, runtime/      compiled components and the Python runtime, shared by the machine
+data/     shem.db, blobs/, lock    what is durable
+          images/                  base images, a cache that belongs to this data
+cache/    compiled/, runtime/      compiled components and the Python runtime, shared by the machine
 """
 
 from __future__ import annotations

@@ -96,8 +96,7 @@ class Machine:
                     ctypes.memmove(self.externs_address + kept[slot], extern, EXTERN_BYTES)
 
     def _note_start(self) -> None:
-        """Keep for the component what its globals start as, so that most need not be set when an image
-        comes back.
+        """Keep for the component what its globals start as: most need not be set when an image comes back.
 
         It is a function of the component as long as starting it calls no host function.
         """

@@ -1,8 +1,8 @@
-"""The core functions by which a guest handles resources: ``resource.new``, ``resource.rep``,
-``resource.drop``.
+"""The core functions by which a guest handles resources.
 
-Each is made once per component as a callback for ``HostCode`` and finds its instance by the token
-(CanonicalABI.md, "canon resource.new" and its neighbours).
+They are ``resource.new``, ``resource.rep`` and ``resource.drop``. Each is made once per component as a
+callback for ``HostCode`` and finds its instance by the token (CanonicalABI.md, "canon resource.new" and its
+neighbours).
 """
 
 from __future__ import annotations

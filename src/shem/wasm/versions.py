@@ -28,10 +28,10 @@ def _parts(name: str) -> tuple[str, tuple[int, ...]] | None:
 
 
 def best_match(wanted: str, offered: Iterable[str]) -> str | None:
-    """The name among ``offered`` that satisfies an import of ``wanted``: itself, else the highest
-    compatible one.
+    """The name among ``offered`` that satisfies an import of ``wanted``.
 
-    Names without a version, or with a pre-release, are matched exactly.
+    That is itself, else the highest compatible one. Names without a version, or with a pre-release, are
+    matched exactly.
     """
     offered = list(offered)
     if wanted in offered:
