@@ -30,7 +30,7 @@ def read_arguments(words: Sequence[str], parameters: Sequence[ParameterView]) ->
 
 
 def refuse_options(words: Sequence[str]) -> None:
-    """Tell a mistyped option from an argument: a negative number may begin with a dash. Raises ``BadInput``."""
+    """Raises ``BadInput`` for a mistyped option; a negative number may begin with a dash and is none."""
     for word in words:
         if word.startswith("-") and isinstance(_json(word), str):
             raise BadInput(

@@ -26,7 +26,7 @@ async def follow(to: Client, directory: Path, state: Path, json: bool) -> None:
 
 
 def sources(state: Path) -> Callable[[Change, str], bool]:
-    """Whether a change is one of sources: neither of what tools leave behind nor of what is below ``state``."""
+    """Whether a change is one of sources: not of what tools leave behind, nor of what is below ``state``."""
     of_people = DefaultFilter()
 
     def wanted(change: Change, path: str) -> bool:
