@@ -132,6 +132,37 @@ def test_what_cannot_be_an_agent_is_refused(client: Client, name: str, wat: str,
         deploy_text(client, name, wat)
 
 
+def test_what_its_start_draws_is_no_part_of_an_agents_history(server: ServerProcess, client: Client) -> None:
+    deploy_text(
+        client,
+        "seeded",
+        """(component
+          (import "wasi:random/random@0.2.0" (instance $random (export "get-random-u64" (func (result u64)))))
+          (alias export $random "get-random-u64" (func $draw))
+          (core func $draw (canon lower (func $draw)))
+          (core module $main
+            (import "" "draw" (func $draw (result i64)))
+            (global $seed (mut i64) (i64.const 0))
+            (func $start (global.set $seed (call $draw)))
+            (start $start)
+            (func (export "seed") (result i64) (global.get $seed))
+            (func (export "draw") (result i64) (call $draw)))
+          (core instance $main (instantiate $main (with "" (instance (export "draw" (func $draw))))))
+          (func (export "seed") (result u64) (canon lift (core func $main "seed")))
+          (func (export "draw") (result u64) (canon lift (core func $main "draw"))))""",
+    )
+    seed = client.invoke('Seeded("a")', "seed").result
+    drawn = client.invoke('Seeded("a")', "draw", key="draw").result
+    kinds = [entry.kind for entry in client.oplog('Seeded("a")').entries]
+    assert (kinds[0], kinds.count("host-call")) == ("create", 1)
+    server.kill()
+    server.start()
+    assert client.invoke('Seeded("a")', "seed").result == seed
+    assert client.invoke('Seeded("a")', "draw", key="draw").result == drawn
+    assert client.invoke('Seeded("b")', "seed").result == seed, "it is drawn once, for the base image"
+    assert client.invoke('Seeded("b")', "draw").result != drawn
+
+
 def test_it_is_used_from_the_command_line_like_any_agent(server: ServerProcess, tmp_path: Path) -> None:
     shem = CommandLine(tmp_path, server.url)
     assert "book(amount: s32) -> result[s32" in shem.result("agent-type", "get", "Ledger")

@@ -138,7 +138,9 @@ class Execution:
             files=FileSystem(version.mounts, self.recorder.now_ns),
         )
         self.context.restore(version.image.world)
-        self._instance: Instance = version.linked.instantiate(self.context, image=version.image)
+        self._instance: Instance = version.linked.instantiate(
+            self.context, image=version.image, starting=version.starting()
+        )
 
     def create(self) -> Result:
         """Begin a new agent; ``("err", agent-error)`` where its constructor refused.

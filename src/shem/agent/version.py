@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shem.agent.schema import AgentType
 from shem.golem.guest import Guest
+from shem.wasi.context import WasiContext
 from shem.wasi.vfs import Tree
 from shem.wasm.component import Linked
 from shem.wasm.image import Image
@@ -23,6 +24,8 @@ class Version:
         linked: the compiled component with the host functions it imports.
         guest: how it is spoken to.
         image: the machine right after its agent types were discovered; every agent starts as a copy of it.
+        starting: makes the world in which the component's own start runs, the one of the image's start: what
+            that start sees and does is in the image already.
         mounts: read-only trees of the agents' file system by path, ``/app`` and ``/python``.
         environ: environment variables of the deployment; an agent's own override them.
         agent_types: by type name.
@@ -34,6 +37,7 @@ class Version:
     linked: Linked
     guest: Guest
     image: Image
+    starting: Callable[[], WasiContext]
     mounts: Mapping[str, Tree]
     environ: Mapping[str, str]
     agent_types: Mapping[str, AgentType]

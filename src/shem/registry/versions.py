@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from shem.registry.base_image import preparing_context
 from shem.storage.protocol import BlobStore, VersionRow
 from shem.wasi import INTERFACES
 from shem.wasi.cli import Exited
+from shem.wasi.context import WasiContext
 from shem.wasi.vfs import Tree
 from shem.wasm.component import Component, Linked
 from shem.wasm.engine import Engine
@@ -90,6 +92,7 @@ class Versions:
             linked=linked,
             guest=guest_of(linked.component, recipe.name),
             image=image,
+            starting=functools.partial(self._world, recipe, row.created_at_ns, path, _ignore),
             mounts=self._mounts(recipe),
             environ=recipe.environ,
             agent_types=agent_types,
@@ -138,13 +141,7 @@ class Versions:
             del lines[:-OUTPUT_LINES_MAX]
             output(line)
 
-        context = preparing_context(
-            created_at_ns=created_at_ns,
-            key=path.stem,
-            mounts=self._mounts(recipe),
-            environ=recipe.environ,
-            output=write,
-        )
+        context = self._world(recipe, created_at_ns, path, write)
         try:
             with linked.instantiate(context) as instance:
                 tag, answer = guest.discover(instance)
@@ -166,6 +163,17 @@ class Versions:
             log.warning("base image not kept", path=str(path), error=str(error))
             return answer, image
         return answer, self._open(path) or image
+
+    def _world(
+        self, recipe: Recipe, created_at_ns: int, path: Path, output: Callable[[str], None]
+    ) -> WasiContext:
+        return preparing_context(
+            created_at_ns=created_at_ns,
+            key=path.stem,
+            mounts=self._mounts(recipe),
+            environ=recipe.environ,
+            output=output,
+        )
 
     def _open(self, path: Path) -> Image | None:
         """The image at ``path``; None where it is missing or cannot be trusted."""
@@ -208,4 +216,4 @@ def _refused(recipe: Recipe, answer: AgentErrorValue) -> BadComponent:
 
 
 def _ignore(line: str) -> None:
-    """Output of a base image that is made again was shown when it was made first."""
+    """Output of a base image was shown when it was made first."""
