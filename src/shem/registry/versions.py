@@ -122,7 +122,9 @@ class Versions:
             linked = self._linked.get(wasm)
             if linked is None:
                 try:
-                    component = Component.load(self._engine, self._blobs.get(wasm))
+                    component = Component.cached(self._engine, wasm) or Component.load(
+                        self._engine, self._blobs.get(wasm)
+                    )
                     linked = component.link(INTERFACES)
                 except (MalformedComponent, LinkError) as error:
                     raise BadComponent(f"not a component that can run here: {error}") from error
