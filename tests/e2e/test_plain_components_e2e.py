@@ -9,6 +9,7 @@ import pytest
 import wasmtime
 from tests.e2e.command_line import CommandLine
 from tests.e2e.conftest import EXAMPLES, deploy
+from tests.e2e.test_docs_e2e import DOCS, shown, type_in
 
 from shem.client import Client
 from shem.errors import BadComponent, BadInput, InvocationFailed, NotFound
@@ -161,6 +162,14 @@ def test_what_its_start_draws_is_no_part_of_an_agents_history(server: ServerProc
     assert client.invoke('Seeded("a")', "draw", key="draw").result == drawn
     assert client.invoke('Seeded("b")', "seed").result == seed, "it is drawn once, for the base image"
     assert client.invoke('Seeded("b")', "draw").result != drawn
+
+
+def test_the_documentation_does_what_it_says(tmp_path: Path) -> None:
+    page = (DOCS / "plain-components.md").read_text()
+    commands = [each for each in shown(page) if each[0].startswith("shem ")]
+    assert len(commands) == 5
+    with ServerProcess(tmp_path / "data") as fresh:
+        type_in(commands, CommandLine(tmp_path, fresh.url), DOCS.parent)
 
 
 def test_it_is_used_from_the_command_line_like_any_agent(server: ServerProcess, tmp_path: Path) -> None:

@@ -11,16 +11,13 @@ import msgspec
 from shem.views import AgentTypeView, MethodView, ParameterView
 
 _EXAMPLES = {
-    "int": "1",
-    "float": "1.5",
+    **dict.fromkeys(("int", "s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64"), "1"),
+    **dict.fromkeys(("float", "f32", "f64"), "1.5"),
     "bool": "true",
     "str": '"bob"',
     "string": '"bob"',
-    "s64": "1",
-    "u64": "1",
-    "u32": "1",
-    "s32": "1",
-    "f64": "1.5",
+    "char": '"a"',
+    "bytes": '"aGVsbG8="',
     "none": "null",
 }
 
