@@ -31,6 +31,9 @@ from shem.wasm.types import FuncType, Prim, ValType
 DataSchema: TypeAlias = tuple[str, Any]
 
 _PLATFORM: Final = "golem:"
+_LEFT_OVER: Final = ("exports", "init")
+"""What componentize-py calls when it builds a component; calling it again would break the interpreter."""
+
 _CONSTRUCTOR: Final = (("name", Prim("string")),)
 
 
@@ -118,8 +121,10 @@ def _offered(exports: Mapping[str, Mapping[str, FuncType]]) -> tuple[list[Functi
 
 def _exported(exports: Mapping[str, Mapping[str, FuncType]]) -> Iterator[tuple[str, str, FuncType]]:
     for interface, functions in exports.items():
-        if not interface.startswith(_PLATFORM):
-            for name, type_ in functions.items():
+        if interface.startswith(_PLATFORM):
+            continue
+        for name, type_ in functions.items():
+            if (interface, name) != _LEFT_OVER:
                 yield interface, name, type_
 
 

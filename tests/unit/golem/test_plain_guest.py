@@ -231,6 +231,7 @@ def test_functions_with_resources_are_left_out_and_named() -> None:
     [
         ({}, "exports no functions"),
         ({"golem:api/save-snapshot@1.5.0": {"save": NOTHING}}, "exports no functions"),
+        ({"exports": {"init": NOTHING}}, "exports no functions"),
         ({"a:b/files": {"open": FuncType((), FILE)}}, "take or return resources: a:b/files#open"),
     ],
 )
