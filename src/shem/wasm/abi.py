@@ -15,12 +15,12 @@ from __future__ import annotations
 import ctypes
 import struct
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from . import abi_border as border
-from .abi_border import Border, abi_trap
+from .abi_border import MAX_LIFTED_BYTES, Border, abi_trap
 from .abi_check import Checker, explain, holds, is_text
 from .abi_code import Code, cells_struct, names
 from .abi_layout import layout
@@ -36,6 +36,7 @@ from .types import (
     FuncType,
     ListType,
     OptionType,
+    Prim,
     RecordType,
     ResourceType,
     ResultType,
@@ -194,6 +195,11 @@ def _contains(kind: type[Any], type_: ValType | None) -> bool:
             return False
 
 
+def _has_pointers(types: Iterable[ValType]) -> bool:
+    """Whether values of these types may take more in Python than their types say."""
+    return any(not isinstance(type_, Prim) or type_.name == "string" for type_ in types)
+
+
 class Abi:
     """The generated code of one linked component, each function of it written when it is first called."""
 
@@ -291,6 +297,7 @@ class Abi:
         if type_.result is not None:
             unpack = self._code.struct_method(cells_struct(signature.results), "unpack_from")
             body.append(f" c0, = {unpack}(store.cells)")
+            body += [f" b.left = {MAX_LIFTED_BYTES}"] if _has_pointers([type_.result]) else []
             if spills_result(type_):
                 size, alignment = layout(type_.result)
                 body.append(f" check_pointer(b, c0, {alignment}, {size})")
@@ -350,6 +357,7 @@ class Abi:
             unpack = self._code.struct_method(cells_struct(signature.params), "unpack_from")
             body.append(f"  {names(cells)} = {unpack}({frame}(cells))")
         arguments = ""
+        body += [f"  b.left = {MAX_LIFTED_BYTES}"] if _has_pointers(params) else []
         if spills_params(type_):
             spilled = TupleType(tuple(params))
             size, alignment = layout(spilled)

@@ -21,6 +21,16 @@ from .types import ResourceType
 MAX_STRING_BYTES = (1 << 31) - 1
 """Longest string that crosses a border (CanonicalABI.md, ``MAX_STRING_BYTE_LENGTH``)."""
 
+MAX_LIFTED_BYTES = 256 << 20
+"""What the arguments or the result of one call may take as Python values, by the estimate of ``footprint``.
+
+The size of the guest's memory is no bound: all of its lists may point to the same bytes, and lists of lists
+multiply that. wasmtime's own bound is 128 MiB.
+"""
+
+TEXT_BYTES = 56
+"""What an empty ``str``, ``bytes`` or ``list`` takes."""
+
 UTF16_TAG = 1 << 31
 """Bit of a length in latin1+utf16 that says which of the two it is."""
 
@@ -58,17 +68,30 @@ class Border:
 
     Args:
         memory, realloc: addresses of externs, or None.
+
+    Attributes:
+        left: bytes that the values being lifted may still take; whoever begins to lift sets it.
     """
 
-    __slots__ = ("_memory", "_realloc", "instance", "size", "store", "view")
+    __slots__ = ("_memory", "_realloc", "instance", "left", "size", "store", "view")
 
     def __init__(
         self, store: Store, instance: ComponentInstance, memory: int | None, realloc: int | None
     ) -> None:
         self.store, self.instance = store, instance
         self._memory, self._realloc = memory, realloc
-        self.size = 0
+        self.left = self.size = 0
         self.view = memoryview(b"")
+
+    def spend(self, size: int) -> None:
+        """Count what the next value will take in Python.
+
+        Raises:
+            Trap: it is too much, together with what was lifted before.
+        """
+        self.left -= size
+        if self.left < 0:
+            abi_trap(f"the values of one call take more than {MAX_LIFTED_BYTES} bytes")
 
     def reach(self, end: int) -> None:
         """See to it that ``view`` goes up to ``end``.
@@ -133,6 +156,7 @@ def lift_utf8(border: Border, pointer: int, length: int) -> str:
         border.reach(end)
     if length > MAX_STRING_BYTES:
         abi_trap(f"string of {length} bytes is too long")
+    border.spend(TEXT_BYTES + length)
     try:
         return str(border.view[pointer:end], "utf-8")
     except UnicodeDecodeError as error:
@@ -143,6 +167,7 @@ def lift_utf16(border: Border, pointer: int, length: int) -> str:
     if 2 * length > MAX_STRING_BYTES:
         abi_trap(f"string of {2 * length} bytes is too long")
     check_pointer(border, pointer, 2, 2 * length)
+    border.spend(TEXT_BYTES + 2 * length)
     try:
         return str(border.view[pointer : pointer + 2 * length], "utf-16-le")
     except UnicodeDecodeError as error:
@@ -153,6 +178,7 @@ def lift_latin1_or_utf16(border: Border, pointer: int, length: int) -> str:
     if length & UTF16_TAG:
         return lift_utf16(border, pointer, length ^ UTF16_TAG)
     check_pointer(border, pointer, 2, length)
+    border.spend(TEXT_BYTES + length)
     return str(border.view[pointer : pointer + length], "latin-1")
 
 

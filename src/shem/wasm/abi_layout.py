@@ -1,4 +1,5 @@
-"""Where values of WIT types stand in linear memory (CanonicalABI.md, "Alignment" and "Element Size").
+"""Where values of WIT types stand in linear memory (CanonicalABI.md, "Alignment" and "Element Size"), and
+about how much memory they take in Python.
 
 How they stand in core values is in ``flatten``.
 """
@@ -130,3 +131,30 @@ def payload_offset(variant: ValType) -> int:
     variants = cases(variant) or ()
     alignments = [layout(payload)[1] for _, payload in variants if payload is not None]
     return align_to(discriminant_size(len(variants)), max(alignments, default=1))
+
+
+@lru_cache(maxsize=4096)
+def footprint(type_: ValType) -> int:
+    """About how many bytes a value takes as an item of a Python list, its place in that list included.
+
+    Sizes of CPython 3.11. What is behind a string's or a list's pointer is not in it.
+    """
+    match type_:
+        case Prim("bool") | EnumType() | FlagsType():
+            return 8  # objects that exist already, or are kept for the next time
+        case Prim("string") | ListType(length=None):
+            return 8
+        case Prim():
+            return 40
+        case OwnType() | BorrowType():
+            return 80
+        case ListType(element, int(length)):
+            return 64 + length * footprint(element)
+        case RecordType(fields):
+            return 200 + sum(footprint(field) for _, field in fields)
+        case TupleType(items):
+            return 64 + sum(footprint(item) for item in items)
+        case _:
+            return 72 + max(
+                (footprint(item) for _, item in cases(type_) or () if item is not None), default=0
+            )

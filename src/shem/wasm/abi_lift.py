@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
+from .abi_border import TEXT_BYTES
 from .abi_code import Code, memory_struct, names, take
 from .abi_layout import (
     PRIM_FORMATS,
@@ -22,6 +23,7 @@ from .abi_layout import (
     discriminant_size,
     field_offsets,
     flags_size,
+    footprint,
     layout,
     payload_offset,
 )
@@ -240,9 +242,11 @@ class Lifter:
 
         def make() -> str:
             size, alignment = layout(element)
+            weight = 1 if element == Prim("u8") else footprint(element)
             body = [
                 f" end = p + n * {size}",
                 f" if p & {alignment - 1} or end > b.size: check_pointer(b, p, {alignment}, n * {size})",
+                f" b.spend({TEXT_BYTES} + n * {weight})",
                 f" return {self._block(element)}(b, p, n)",
             ]
             return self._code.define("b, p, n", body, "list")

@@ -49,13 +49,7 @@ def instance(tmp_path: Path, item: str, length: int, count: int) -> Instance:
 
 @pytest.mark.parametrize("name", ["get", "put"])
 @pytest.mark.parametrize(
-    ("item", "length"),
-    [
-        ("string", LENGTH),
-        ("(list u8)", LENGTH),
-        ("(list u64)", LENGTH // 8),
-        ("(list (list u8))", LENGTH // 64),
-    ],
+    ("item", "length"), [("string", LENGTH), ("(list u8)", LENGTH), ("(list u64)", LENGTH // 8)]
 )
 def test_items_that_overlap_are_given_up_in_time(tmp_path: Path, name: str, item: str, length: int) -> None:
     guest = instance(tmp_path, item, length, COUNT)
