@@ -281,6 +281,17 @@ def test_a_trap_fails_the_agent_and_every_later_invocation_says_why(
     assert client.invoke('Worker("not aborting")', "seen").result == []
 
 
+def test_a_trap_in_the_first_method_fails_the_agent_and_is_not_repeated(client: Client) -> None:
+    with pytest.raises(InvocationFailed):
+        client.invoke('Worker("stillborn")', "abort", key="k")
+    assert client.get('Worker("stillborn")').status == "failed"
+    kinds = [entry.kind for entry in client.oplog('Worker("stillborn")').entries]
+    assert kinds.count("agent-invocation-started") == 2
+    with pytest.raises(InvocationFailed):
+        client.invoke('Worker("stillborn")', "abort", key="k")
+    assert client.get('Worker("stillborn")').oplog_size == len(kinds)
+
+
 def test_a_guest_that_exits_fails_the_agent(client: Client) -> None:
     with pytest.raises(InvocationFailed, match="exit"):
         client.invoke('Worker("leaving")', "leave", [3])

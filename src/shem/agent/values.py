@@ -155,21 +155,19 @@ def _positional(parameters: Sequence[Parameter], args: Sequence[Any]) -> list[El
 
 
 def _named(parameters: Sequence[Parameter], args: Mapping[str, Any]) -> list[ElementValue]:
+    known = {parameter.name for parameter in parameters}
+    for name in args:
+        if name not in known:
+            raise Mismatch(_signature(parameters), f"an argument {shown(name)}")
     elements = []
-    present = 0
     for parameter in parameters:
         if parameter.name not in args:
             elements.append(_left_out(parameter, parameter.name))
             continue
-        present += 1
         try:
             elements.append(parameter.element.write(args[parameter.name]))
         except Mismatch as mismatch:
             raise mismatch.inside(parameter.name) from None
-    if present < len(args):
-        known = {parameter.name for parameter in parameters}
-        unknown = next(name for name in args if name not in known)
-        raise Mismatch(_signature(parameters), f"an argument {shown(unknown)}")
     return elements
 
 

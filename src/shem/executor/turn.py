@@ -92,6 +92,7 @@ class _Turn:
         self.turns, self.agent, self.work = turns, agent, work
         self.turned = Turned()
         self.new_row: AgentRow | None = None  # made in this turn, not in the storage yet
+        self.constructed = False  # by this turn, and the constructor has returned
         self.flushed = False  # a part of this turn is durable already
 
     def run(self) -> None:
@@ -127,7 +128,7 @@ class _Turn:
             cause=end.kind.name.lower().replace("_", "-"),
             stderr=stderr,
         )
-        if self.new_row is not None and not self.flushed:
+        if self.new_row is not None and not self.constructed and not self.flushed:
             return  # an agent whose constructor crashed has never been
         execution.journal.append(
             Error(
@@ -206,6 +207,7 @@ class _Turn:
         tag, refusal = execution.create()
         if tag == "err":
             self._never_been(key, refusal)
+        self.constructed = True
 
     def _identity(self, key: int) -> Agent:
         agent = self.agent

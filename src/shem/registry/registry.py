@@ -21,7 +21,7 @@ from shem.agent import identity
 from shem.agent.schema import AgentType, read_agent_types
 from shem.agent.version import Version
 from shem.clock import Clock, rfc3339
-from shem.errors import BadInput, Conflict, NotFound, ShemError
+from shem.errors import BadComponent, BadInput, Conflict, NotFound, ShemError
 from shem.golem.guest import DataValue
 from shem.registry.artifacts import Artifacts
 from shem.registry.environment import Environment
@@ -207,6 +207,11 @@ class Registry:
                 f"{name} defines no agent types",
                 hint="Decorate a class with @agent in one of the modules that the manifest names.",
             )
+        for agent_type in types.values():
+            if agent_type.mode != "durable":
+                raise BadComponent(
+                    f"agent type {agent_type.name} is {agent_type.mode}; only durable agents run here so far"
+                )
         for other in self._catalog(env).components.values():
             if other.row.name == name or not other.versions:
                 continue
