@@ -1,7 +1,7 @@
 """Core modules: as much of them as linking and capturing need.
 
-Only the sections that say what a module imports, defines and exports are read; code and data, nearly all of
-the bytes, are passed over by their length. Whether a module is valid is for the compiler to say. It compiles
+Only the sections that say what a module imports, defines and exports are read; code is only searched
+(``core_code``), data are passed over by their length. Whether a module is valid is for the compiler to say. It compiles
 the very bytes that were read here, so what is trusted of them (the type of an export) has been checked
 before any of it runs.
 

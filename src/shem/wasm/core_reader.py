@@ -17,6 +17,7 @@ from .core import (
     CoreTable,
     CoreTag,
 )
+from .core_code import changes_tables
 from .core_types import TypeSpace, extern_type, global_type, memory_type, skip_constant, table_type, tag_type
 from .reader import Reader
 
@@ -36,7 +37,7 @@ _SECTIONS = {
     12: "core data count",
     13: "core tag",
 }
-_READ = frozenset({1, 2, 3, 4, 5, 6, 7, 13})
+_READ = frozenset({1, 2, 3, 4, 5, 6, 7, 10, 13})
 
 
 class _Module:
@@ -52,6 +53,7 @@ class _Module:
         self.tags: list[CoreTag] = []
         self.exports: dict[str, CoreExtern] = {}
         self.exported: dict[tuple[int, int], str] = {}
+        self.changes_tables = False
         self.imported_tables = self.imported_memories = self.imported_globals = 0
 
     def section(self, code: int, reader: Reader) -> None:
@@ -73,6 +75,8 @@ class _Module:
             case 7:
                 for _ in range(reader.count()):
                     self._export(reader)
+            case 10:
+                self.changes_tables = changes_tables(reader)
             case 13:
                 self.tags += reader.vector(lambda: tag_type(reader, self.types))
         reader.finish()
@@ -139,6 +143,8 @@ class _Module:
         uncapturable: dict[str, None] = {}
         if self.types.has_gc:
             uncapturable["garbage-collected types"] = None
+        if self.changes_tables:
+            uncapturable["instructions that change tables or drop segments"] = None
 
         def keep(kind: int, word: str, index: int, item: CoreMemory | CoreTable | CoreGlobal) -> None:
             name = self.exported.get((kind, index))
@@ -170,7 +176,7 @@ def read_core_module(data: bytes, start: int, end: int) -> CoreModule:
     """Read the module ``data[start:end]``.
 
     Raises:
-        MalformedComponent: a section that is read here is broken; code and data are not looked at.
+        MalformedComponent: a section that is read here is broken; data are not looked at.
     """
     reader = Reader(data, start, end, "core module")
     begin, behind = reader.skip(8, "core module header")
