@@ -1,7 +1,7 @@
 """What the fuzz targets share: the loop, its limits, and the line that says what happened.
 
 An input that raises something else than the target expects, takes longer than ``MAX_INPUT_S`` or more memory
-than ``MAX_GROWTH_BYTES`` ends the run; it is written to a file, and the seed and its number make it again.
+than ``MAX_GROWTH_BYTES`` ends the run and is written to a file; the same run comes to it again.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def run(make: Callable[[], Target], runs: int, seed: int) -> dict[str, Any]:
     """Try ``runs`` inputs in this process.
 
     Raises:
-        SystemExit: one of them failed; says how to make it again.
+        Exception: what the input in the written file has led to.
     """
     target = make()
     target.batch(random.Random(seed), BATCH)  # what is loaded once does not count as growth
@@ -68,9 +68,9 @@ def run(make: Callable[[], Target], runs: int, seed: int) -> dict[str, Any]:
             target.batch(random.Random(batch_seed), count)
         except BaseException:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            path = Path(f"fuzz-{batch_seed}.bin")
+            path = Path(f"fuzz-{seed}-{number}.bin")
             path.write_bytes(target.input)
-            print(f"failed with batch seed {batch_seed}; the input is in {path}", file=sys.stderr)
+            print(f"failed after {number} inputs of seed {seed}; the input is in {path}", file=sys.stderr)
             raise
         signal.setitimer(signal.ITIMER_REAL, 0)
         slowest_s = max(slowest_s, time.perf_counter() - batch_started)
