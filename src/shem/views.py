@@ -112,3 +112,9 @@ class OplogPage(msgspec.Struct, frozen=True):
 
     entries: list[OplogItem]
     next: int | None
+
+
+# msgspec 0.22 prepares a struct type when it is first used, and crashes when two threads do that at once:
+# so it is done here, when the module is imported.
+for _view in (AgentPage, ComponentView, Invoked, OplogPage):
+    msgspec.json.Decoder(_view)  # and with each those that it holds

@@ -38,6 +38,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     env: dict[str, str] = {}
 
 
+# msgspec 0.22 prepares a struct type when it is first used, and crashes when two threads do that at once:
+# so it is done here, when the module is imported.
+_manifest_decoder = msgspec.json.Decoder(Manifest)
+
+
 class Artifacts:
     """Puts uploads away.
 
@@ -94,7 +99,7 @@ class Artifacts:
                 hint="Letters, digits, dot, dash and underscore; at most 63, the first a letter or digit.",
             )
         try:
-            manifest = msgspec.json.decode(text, type=Manifest)
+            manifest = _manifest_decoder.decode(text)
         except msgspec.DecodeError as error:
             raise BadInput(f"manifest: {error}", path="manifest") from error
         if manifest.name != name:

@@ -61,6 +61,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         return {**({"SHEM_AGENTS": ",".join(self.agents)} if self.agents else {}), **self.env}
 
 
+# msgspec 0.22 prepares a struct type when it is first used, and crashes when two threads do that at once:
+# so it is done here, when the module is imported.
+_recipe_decoder = msgspec.json.Decoder(Recipe)
+
+
 class Versions:
     """Makes versions ready. All methods may be called from any thread; each version is made once.
 
@@ -77,7 +82,7 @@ class Versions:
 
     def ready(self, row: VersionRow, agent_types: Mapping[str, AgentType]) -> Version:
         """The version of a row, from the cache or made again."""
-        recipe = msgspec.json.decode(row.manifest, type=Recipe)
+        recipe = _recipe_decoder.decode(row.manifest)
         path = self._image_path(recipe, row.created_at_ns)
         with self._lock_of(path.name):
             linked = self.link(recipe.wasm)

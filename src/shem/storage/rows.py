@@ -186,6 +186,11 @@ INBOX = (
 _oplog_decoder = msgspec.json.Decoder(list[tuple[int, int, str]])
 _inbox_decoder = msgspec.json.Decoder(list[tuple[int, str, int, str]])
 
+# msgspec 0.22 prepares a struct type when it is first used, and crashes when two threads do that at once:
+# so it is done here, when the module is imported.
+for _row_type in (AgentRow, ComponentRow, VersionRow):
+    msgspec.json.Decoder(_row_type)
+
 
 def agent_row(row: tuple[object, ...]) -> AgentRow:
     return msgspec.convert(_named(AGENT_COLUMNS, row), AgentRow)

@@ -95,6 +95,11 @@ class Metadata(msgspec.Struct, frozen=True, array_like=True):
     world: Any = None
 
 
+# msgspec 0.22 prepares a struct type when it is first used, and crashes when two threads do that at once:
+# so it is done here, when the module is imported.
+_metadata_decoder = msgspec.msgpack.Decoder(Metadata)
+
+
 class Image:
     """Made by ``Instance.capture`` or ``Image.open``. Immutable; any number of instances can start from it.
 
@@ -231,7 +236,7 @@ def _read_metadata(descriptor: int) -> Metadata:
     data = os.pread(descriptor, length, place)
     if hashlib.sha256(data).digest() != digest:
         raise ValueError("the metadata is damaged")
-    metadata = msgspec.msgpack.decode(data, type=Metadata)
+    metadata = _metadata_decoder.decode(data)
     # Metadata stands behind the memories: where it is whole, no mapping reaches beyond the end of the file.
     if _end(metadata) != place:
         raise ValueError("the metadata stands in the wrong place")
