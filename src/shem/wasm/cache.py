@@ -15,7 +15,9 @@ import pickle
 import struct
 import sys
 import tempfile
+import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 from .plan import LinkPlan
@@ -27,23 +29,58 @@ _HEADER = struct.Struct("<32sI")
 """SHA-256 of the pickle, number of core modules."""
 
 
-def checksum(path: Path) -> str:
-    """Length and CRC-32 of a file, as text.
+SETTLED_NS = 2_000_000_000
+"""How long ago a file must have been changed to be known by its time of change: older kernels and file systems
+count it in steps of up to two seconds."""
+
+
+def intact(path: Path) -> bool:
+    """Whether a file is what was written with ``write_summed``.
+
+    It is read for that when the file system says that it was touched since it was last read here, or keeps it
+    for the first time (a copied cache); like Python's own cache of bytecode, one that was not touched is taken
+    to be the same.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it, or its sum, is missing.
+        UnicodeDecodeError: its sum is damaged.
     """
+    summed = path.with_suffix(".sum")
+    expected, _, stamp = summed.read_text().partition("\n")
+    status = path.stat()
+    found = f"{status.st_ino} {status.st_size} {status.st_ctime_ns}"
+    if stamp == found:
+        return True
+    if _checksum(path) != expected:
+        return False
+    if status.st_size > _READ_BYTES and time.time_ns() - status.st_ctime_ns > SETTLED_NS:
+        with suppress(OSError):
+            replace(summed, f"{expected}\n{found}".encode())
+    return True
+
+
+def write_summed(path: Path, data: bytes) -> None:
+    """Write a file that ``intact`` knows.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    replace(path, data)
+    replace(path.with_suffix(".sum"), _sum_text(len(data), zlib.crc32(data)).encode())
+
+
+def _checksum(path: Path) -> str:
+    """Length and CRC-32 of a file, as text."""
     buffer = bytearray(_READ_BYTES)
     view, length, crc = memoryview(buffer), 0, 0
     with path.open("rb", buffering=0) as file:
         while count := file.readinto(buffer):
             crc = zlib.crc32(view[:count], crc)
             length += count
-    return sum_text(length, crc)
+    return _sum_text(length, crc)
 
 
-def sum_text(length: int, crc: int) -> str:
-    """What ``checksum`` gives for so many bytes with that CRC-32."""
+def _sum_text(length: int, crc: int) -> str:
     return f"{length} {crc:08x}"
 
 

@@ -45,7 +45,7 @@ from ctypes import (
 from pathlib import Path
 from typing import Any, Protocol
 
-from .cache import checksum, replace, sum_text
+from .cache import intact, write_summed
 from .errors import Interrupted, Trap, WasmError
 from .stack import WASM_STACK_BYTES
 
@@ -332,8 +332,7 @@ class Engine:
     def _load(self, path: Path) -> Module | None:
         # wasmtime trusts what it loads, so that a damaged file would be run; the sum tells damage from code.
         try:
-            expected = path.with_suffix(".sum").read_text()
-            if checksum(path) != expected:
+            if not intact(path):
                 return None
         except (OSError, ValueError):
             return None
@@ -354,8 +353,7 @@ class Engine:
             return module
         data = code.take()
         with contextlib.suppress(OSError):
-            replace(path, data)
-            replace(path.with_suffix(".sum"), sum_text(len(data), zlib.crc32(data)).encode())
+            write_summed(path, data)
             return (
                 self._load(path) or module
             )  # pages of the file are shared and can be dropped; those of the heap not
