@@ -31,6 +31,7 @@ from .plan import (
     ResourceDrop,
     ResourceNew,
     ResourceRep,
+    TypeNames,
 )
 from .planner import plan_component
 from .resources import resource_drop, resource_new, resource_rep
@@ -57,6 +58,7 @@ class Component:
         imports: type of every function that the host must offer, by interface (``""`` for the root level)
             and name.
         exports: type of every function that can be called, likewise.
+        types: the named types of those interfaces, likewise.
         plan: how it is put together.
     """
 
@@ -68,6 +70,10 @@ class Component:
         self.exports: Mapping[str, Mapping[str, FuncType]] = {
             name: {key: function.type for key, function in interface.functions.items()}
             for name, interface in plan.exports.items()
+        }
+        self.types: Mapping[str, TypeNames] = {
+            **{name: interface.types for name, interface in plan.imports.items()},
+            **{name: interface.types for name, interface in plan.exports.items()},
         }
 
     @classmethod

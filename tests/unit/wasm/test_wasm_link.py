@@ -9,7 +9,7 @@ from shem.wasm.component import Component
 from shem.wasm.engine import Engine
 from shem.wasm.errors import LinkError, MalformedComponent, Trap, ValueMismatch
 from shem.wasm.host import HostInterface
-from shem.wasm.types import FuncType, ListType, Prim
+from shem.wasm.types import FuncType, ListType, Prim, ResourceType
 from shem.wasm.versions import best_match
 
 WAT = """(component
@@ -87,6 +87,18 @@ def test_what_is_missing_can_be_made_to_trap_when_it_is_called(component: Compon
     instance.call("", "file")
     with pytest.raises(Trap, match=r"unsupported import wasi:clocks/wall@0\.2\.3#now"):
         instance.call("local:api/clock@1.0.0", "time")
+
+
+def test_named_types_are_told(component: Component) -> None:
+    assert set(component.types) == {
+        "wasi:clocks/wall@0.2.3",
+        "local:files/store",
+        "local:api/clock@1.0.0",
+        "",
+    }
+    (file,) = component.types["local:files/store"].values()
+    assert isinstance(file, ResourceType)
+    assert (file.name, file.interface) == ("file", "local:files/store")
 
 
 def test_dropping_a_handle_drops_the_hosts_resource(component: Component) -> None:
