@@ -21,7 +21,6 @@ from typing import Any
 from shem.agent.recorder import Recorder
 from shem.agent.version import Version
 from shem.clock import Clock
-from shem.errors import Divergence
 from shem.golem.guest import DataValue, Result
 from shem.oplog.entries import (
     AgentInvocationStarted,
@@ -32,6 +31,7 @@ from shem.oplog.entries import (
 )
 from shem.oplog.journal import Journal
 from shem.storage.protocol import BlobStore
+from shem.wasi.cli import Exited
 from shem.wasi.context import WasiContext
 from shem.wasi.vfs import FileSystem
 from shem.wasm.errors import Interrupted, Trap
@@ -234,10 +234,9 @@ class Execution:
                 result = self.version.guest.invoke(self._instance, entry.method, arguments)
         except Interrupted as interrupted:
             raise Unwound from interrupted
-        except Trap as trap:
-            if self.journal.is_live:
-                raise
-            raise Divergence(self.journal.end, "the recorded continuation", f"a trap: {trap}") from trap
+        except (Trap, Exited) as crash:
+            self.journal.feed_crash(str(crash))
+            raise
         self.context.finish_output()
         end = self.recorder.finished(result, started=index, version=self.version.number)
         return None if end is None else Finished(entry.idempotency_key, entry.method, end, result)

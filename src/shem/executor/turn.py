@@ -20,7 +20,7 @@ from shem.agent.execution import INITIALIZATION_KEY, Agent, Execution, Finished,
 from shem.agent.schema import AgentType
 from shem.agent.version import Version
 from shem.clock import Clock
-from shem.errors import InvocationFailed
+from shem.errors import AgentError, InvocationFailed
 from shem.executor.active import ActiveAgent, Work
 from shem.executor.history import History
 from shem.golem.guest import AgentErrorValue, Result
@@ -83,7 +83,10 @@ class Turns:
         try:
             turn.run()
         except BaseException as error:  # noqa: BLE001 -- it belongs to the caller of this one invocation
-            turn.fail(error)
+            try:
+                turn.fail(error)
+            except BaseException as second:  # noqa: BLE001 -- a turn that ends otherwise would never end for its agent
+                return Turned(error=second, drop=True)
         return turn.turned
 
 
@@ -93,6 +96,7 @@ class _Turn:
         self.turned = Turned()
         self.new_row: AgentRow | None = None  # made in this turn, not in the storage yet
         self.constructed = False  # by this turn, and the constructor has returned
+        self.begun = False  # the work itself, not only what had to come before it
         self.flushed = False  # a part of this turn is durable already
 
     def run(self) -> None:
@@ -107,6 +111,7 @@ class _Turn:
         assert execution is not None, "waking an agent gives it an execution or raises"
         execution.flush = self._flush
         if work.method:
+            self.begun = True
             finished = execution.invoke(work.key, work.method, work.arguments)
             turned.ops += _ended(execution, finished)
             self._answer(finished.index, finished.result)
@@ -123,7 +128,7 @@ class _Turn:
         end = _End.of(error)
         stderr = execution.stderr_tail()
         turned.error = InvocationFailed(
-            f"{self.work.method or 'the constructor'} of {self.agent.name} {end.words}",
+            f"{self._under_way()} of {self.agent.name} {end.words}",
             hint="The agent has failed; its history is kept. Look at its oplog, or delete it.",
             cause=end.kind.name.lower().replace("_", "-"),
             stderr=stderr,
@@ -140,7 +145,13 @@ class _Turn:
             )
         )
         self._gather(execution, status="failed")
-        turned.ops.append(TakeInbox(execution.agent.key, self.work.key))
+        if self.begun:  # else it was accepted, and has not had its turn
+            turned.ops.append(TakeInbox(execution.agent.key, self.work.key))
+
+    def _under_way(self) -> str:
+        if self.begun:
+            return self.work.method
+        return "the constructor" if self.new_row is not None else "the invocation that a crash had left"
 
     def _answered_before(self) -> bool:
         """Whether the work's key belongs to an invocation that has ended; the answer is then the same again."""
@@ -222,7 +233,11 @@ class _Turn:
             turned.error = values.agent_error(value, agent.name)
             return
         agent_type = self.turns.types(agent.component, agent.version)[agent.type]
-        shown = values.result(agent_type, work.method, value)
+        try:
+            shown = values.result(agent_type, work.method, value)
+        except AgentError as unfit:  # it has ended all the same, and is recorded like any other
+            turned.error = unfit
+            return
         turned.answer = Invoked(shown, agent.name, work.key, index, agent.version)
 
     def _gather(self, execution: Execution, status: str = "idle") -> None:

@@ -127,6 +127,12 @@ class Journal:
         self._advance()
         return entry
 
+    def feed_crash(self, how: str) -> None:
+        """The guest ended in the middle of an invocation; in replay, where the records go on, that diverges."""
+        if self._head is not None:
+            index, entry = self._head
+            raise Divergence(index, _say(entry), f"the guest ended: {how}")
+
     def feed_log(self) -> bool:
         """Whether a log line that the guest writes now needs no entry."""
         if self._logs:

@@ -123,6 +123,15 @@ def test_another_result_than_recorded_diverges_and_names_both_results() -> None:
     )
 
 
+def test_a_guest_that_ends_where_the_records_go_on_diverges_and_a_live_one_does_not() -> None:
+    log = journal(started(), call(CLOCK, 5))
+    log.feed_started()
+    with pytest.raises(Divergence, match=r"index 2: expected a call of .*, got the guest ended: unreachable"):
+        log.feed_crash("unreachable")
+    log.feed_call(CLOCK, payload.NOTHING)
+    log.feed_crash("unreachable")
+
+
 def test_an_invocation_that_left_a_recorded_call_undone_diverges_at_the_next_one() -> None:
     log = journal(started(), call(CLOCK, 5))
     log.feed_started()

@@ -9,6 +9,7 @@ import pytest
 import wasmtime
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fuzz.parser import SEEDS
 
 from shem.wasm.binary import COMPONENT_VERSION
 from shem.wasm.core import MAGIC, leb128
@@ -18,44 +19,8 @@ from shem.wasm.wit import wit
 
 HEADER = MAGIC + COMPONENT_VERSION
 
-COMPONENT = bytes(
-    wasmtime.wat2wasm("""(component $root
-  (import "wasi:io/poll@0.2.9" (instance $poll
-    (export "pollable" (type $p (sub resource)))
-    (export "[method]pollable.block" (func (param "self" (borrow $p))))))
-  (alias export $poll "pollable" (type $pollable))
-  (import "a:b/host" (instance $host
-    (alias outer $root $pollable (type $q))
-    (export "pollable" (type $r (eq $q)))
-    (type $e (variant (case "a") (case "b" string)))
-    (export "error" (type $f (eq $e)))
-    (export "get" (func (param "p" (borrow $r)) (param "n" (list u8)) (result (result string (error $f)))))))
-  (core module $libc (memory (export "m") 1) (global (mut i32) (i32.const 5)) (table 2 funcref)
-    (type (sub (func))) (elem (i32.const 0) func 0)
-    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0)))
-  (core instance $l (instantiate $libc))
-  (alias core export $l "m" (core memory $m))
-  (alias core export $l "realloc" (core func $realloc))
-  (core func $get (canon lower (func $host "get") (memory $m) (realloc (core func $realloc))))
-  (core func $drop (canon resource.drop $pollable))
-  (core module $main (import "h" "get" (func (param i32 i32 i32 i32))) (import "h" "drop" (func (param i32)))
-    (func (export "dtor") (param i32)) (func (export "f") (param i32) (result i32) unreachable))
-  (core instance $i (instantiate $main
-    (with "h" (instance (export "get" (func $get)) (export "drop" (func $drop))))))
-  (type $res (resource (rep i32) (dtor (core func $i "dtor"))))
-  (core func (canon resource.new $res))
-  (type $point (record (field "x" u32) (field "flags" (flags "a" "b"))))
-  (func $f (param "self" (borrow $res)) (result u32) (canon lift (core func $i "f")))
-  (component $shim
-    (import "import-type-thing" (type $t (sub resource)))
-    (import "f" (func $f (param "self" (borrow $t)) (result u32)))
-    (alias outer $root $point (type $pt))
-    (export $o "thing" (type $t))
-    (export "point" (type $pt))
-    (export "[method]thing.f" (func $f) (func (param "self" (borrow $o)) (result u32))))
-  (instance $out (instantiate $shim (with "import-type-thing" (type $res)) (with "f" (func $f))))
-  (export "c:d/things@1.0.0" (instance $out)))""")
-)
+COMPONENT = bytes(wasmtime.wat2wasm(SEEDS[0]))
+"""Sections and aliases of every kind."""
 
 FEW = settings(max_examples=300, deadline=None)
 
