@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from tests.e2e.conftest import deploy, write_application
 
 from shem.client import Client
+from shem.client.errors import Unreachable
+from shem.client.retry import Retry
 from shem.errors import AgentError, Conflict, InvocationFailed, NotFound
 from shem.testing import ServerProcess
 
@@ -71,6 +74,11 @@ SOURCE = '''
 
         def abort(self) -> None:
             print("about to abort", file=sys.stderr)
+            os.abort()
+
+        def doomed(self, times: int) -> None:
+            for _ in range(times):
+                time.time_ns()
             os.abort()
 
         def leave(self, code: int) -> None:
@@ -290,6 +298,28 @@ def test_a_trap_in_the_first_method_fails_the_agent_and_is_not_repeated(client: 
     with pytest.raises(InvocationFailed):
         client.invoke('Worker("stillborn")', "abort", key="k")
     assert client.get('Worker("stillborn")').oplog_size == len(kinds)
+
+
+def test_what_waits_is_kept_when_the_invocation_before_it_crashes_in_recovery(
+    server: ServerProcess, client: Client
+) -> None:
+    client.invoke('Worker("doomed")', "seen")
+
+    def call() -> None:
+        with Client(server.url, retry=Retry(budget_s=0)) as own, contextlib.suppress(Unreachable):
+            own.invoke('Worker("doomed")', "doomed", [200_000])
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    while client.get('Worker("doomed")').oplog_size < 2_000:
+        pass
+    client.invoke('Worker("doomed")', "add", ["x"], trigger=True)
+    server.kill()
+    caller.join()
+    server.start()
+    while client.get('Worker("doomed")').status != "failed":
+        pass
+    assert client.get('Worker("doomed")').pending == 1
 
 
 def test_a_guest_that_exits_fails_the_agent(client: Client) -> None:
