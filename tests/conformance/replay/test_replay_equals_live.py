@@ -201,13 +201,15 @@ def test_a_replayed_agent_is_the_live_one_byte_for_byte(
 
 
 @several
-@given(st.lists(steps, min_size=1, max_size=6), st.data())
+@given(st.lists(steps, min_size=1, max_size=6), st.integers(0, 999))
 def test_an_agent_that_is_cut_off_at_any_entry_goes_on_from_there(
-    world: World, program: list[Step], data: st.DataObject
+    world: World, program: list[Step], per_mille: int
 ) -> None:
     live, entries = lived(world, program)
     live.close()
-    cut = data.draw(st.integers(1, len(entries)), label="entries that were durable")
+    cut = (
+        1 + per_mille * len(entries) // 1000
+    )  # how many entries waiting makes depends on the machine's clock
     recovered = world.execution(stored(entries[:cut]))
     completed = recovered.recover()
     assert recovered.journal.end >= cut
